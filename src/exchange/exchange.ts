@@ -1,0 +1,208 @@
+/**
+ * The exchange as a machine: opened, received, closed, ponged, ticked. Below is the table of commands and who may say them; each one's
+ * work is in the file named like its station.
+ */
+import { decode } from '../protocol/codec.ts';
+import { type Fault, fault, passingFault } from '../protocol/faults.ts';
+import { type Command, type CommandOf, type CommandType, FRAME_BYTES_MAX } from '../protocol/messages.ts';
+import { readId } from '../protocol/names.ts';
+import { connect, createInvite, disconnect, listConnections } from './connect.ts';
+import { answer, ask, overCommands } from './delivery.ts';
+import { identify } from './identify.ts';
+import { closeClient, endConnection } from './leave.ts';
+import { type Limits, WAITING_BYTES_MAX, WAITING_FRAMES_MAX } from './limits.ts';
+import { type Ports, StorageFailed } from './ports.ts';
+import { type Outcome, State } from './state.ts';
+import type { Client, User } from './users.ts';
+
+interface Rule<T extends CommandType> {
+  /** Whether it counts against the client's commands a minute; `own`: it counts by a rule of its own. */
+  readonly counts: 'as a command' | 'own' | 'no';
+  /** Only `user` is told apart here: a command that needs one is refused with `not_identified` without. */
+  readonly asUser?: (state: State, client: Client, user: User, command: CommandOf<T>, now: number) => Outcome;
+  readonly asAnybody?: (state: State, client: Client, command: CommandOf<T>, now: number) => Outcome;
+}
+
+const TABLE: { readonly [T in CommandType]: Rule<T> } = {
+  identify: { counts: 'as a command', asAnybody: identify },
+  create_invite: { counts: 'as a command', asUser: (state, client, user, _, now) => createInvite(state, client, user, now) },
+  connect: { counts: 'as a command', asAnybody: connect },
+  ask: { counts: 'own', asUser: ask },
+  answer: { counts: 'own', asUser: answer },
+  list_connections: { counts: 'as a command', asUser: (state, client, user) => listConnections(state, client, user) },
+  disconnect: { counts: 'as a command', asUser: (state, _client, user, command, now) => disconnect(state, user, command, now) },
+  ping: { counts: 'no', asAnybody: ping },
+};
+
+/** A limit that one client keeps hitting is told to the log this often. */
+const LIMIT_NOTE_MS = 10_000;
+/** How often what has run out is looked for; idle connections and expired codes are found at most this much late. */
+const SWEEP_MS = 2_000;
+
+const CLOSED_POLICY = 1008;
+
+export class Exchange {
+  readonly state: State;
+  readonly #version: string;
+  #sweptAt = 0;
+
+  constructor(limits: Readonly<Limits>, ports: Ports, version: string) {
+    this.state = new State(limits, ports);
+    this.#version = version;
+  }
+
+  /** Whether this address may open one more client. Makes room by closing its oldest unidentified one. */
+  admits(address: string): boolean {
+    const { users, limits, ports } = this.state;
+    if (limits.clientsPerAddress === 0 || users.countAt(address) < limits.clientsPerAddress) return true;
+    const oldest = users.oldestUnidentifiedAt(address);
+    if (oldest === undefined) return false;
+    closeClient(this.state, oldest, ports.clock());
+    ports.wire.close(oldest.id, CLOSED_POLICY, 'too many clients from this address');
+    return true;
+  }
+
+  opened(address: string, now: number): Client {
+    const { users, ports } = this.state;
+    const client = users.open(ports.chance.id(), address, now);
+    ports.observer.happened({ event: 'client_opened', client }, now);
+    return client;
+  }
+
+  /** Greets the client; apart from `opened`, which is before its socket can be written to. */
+  greet(client: Client): void {
+    this.state.say(client, { type: 'connected', clientId: client.id, version: this.#version });
+  }
+
+  /** Takes one frame: its text (undefined if it is not UTF-8) and its length. Commands take effect in the order of their arrival. */
+  received(client: Client, text: string | undefined, bytes: number, now: number): void {
+    if (!client.open) return;
+    const waitMs = client.frames.take(this.state.frames, now);
+    if (waitMs > 0) this.#refuse(client, passingFault('rate_limited', waitMs), now);
+    else if (client.waiting === undefined) this.#perform(client, text, bytes, now);
+    else this.#keep(client, text, bytes);
+  }
+
+  /** The socket is gone. */
+  closed(client: Client, now: number): void {
+    closeClient(this.state, client, now);
+  }
+
+  /** A sign of life. */
+  ponged(client: Client): void {
+    this.state.settleProbe(client, true);
+  }
+
+  /** To be called a few times a second: what time alone brings about. */
+  ticked(now: number): void {
+    const { probes, connections, invites, refusals, limits, ports } = this.state;
+    for (const [client, probe] of probes) if (probe.deadline <= now) this.state.settleProbe(client, false);
+    // Also when the clock was set back.
+    if (Math.abs(now - this.#sweptAt) < SWEEP_MS) return;
+    this.#sweptAt = now;
+    if (limits.idleMinutes > 0)
+      for (const connection of connections.idle(limits.idleMinutes * 60_000, now))
+        endConnection(this.state, connection, 'idle', now);
+    invites.tick(now);
+    refusals.tick(now);
+    ports.store.expire(now).catch((error: unknown) => ports.observer.failed('store.expire', error, now));
+  }
+
+  /** Says goodbye to everybody: each client gets `restarting` with its own time to come back, from `spreadMs`. */
+  drain(spreadMs: () => number): void {
+    for (const client of [...this.state.users.clients.values()]) {
+      this.state.say(client, { type: 'restarting', retryAfterMs: spreadMs() });
+      this.state.ports.wire.close(client.id, 1012, 'restarting');
+    }
+  }
+
+  #keep(client: Client, text: string | undefined, bytes: number): void {
+    const { waiting } = client;
+    if (waiting === undefined) return;
+    waiting.bytes += bytes;
+    if (waiting.frames.length >= WAITING_FRAMES_MAX || waiting.bytes > WAITING_BYTES_MAX)
+      this.state.ports.wire.close(client.id, CLOSED_POLICY, 'too much sent while a command was waiting');
+    else waiting.frames.push({ text, bytes });
+  }
+
+  #perform(client: Client, text: string | undefined, bytes: number, now: number): void {
+    const { observer } = this.state.ports;
+    const command = bytes > FRAME_BYTES_MAX ? fault('message_too_large') : decode(text);
+    if (command.type === 'error') {
+      observer.received('fault', bytes);
+      this.#refuse(client, command, now);
+      return;
+    }
+    observer.received(command.type, bytes);
+    let outcome: Outcome;
+    try {
+      outcome = this.#run(client, command, now);
+    } catch (error) {
+      observer.failed(command.type, error, now);
+      outcome = fault('internal');
+    }
+    if (outcome === undefined) return;
+    if (outcome instanceof Promise) this.#await(client, command, outcome);
+    else this.#refuse(client, about(outcome, command), now);
+  }
+
+  #run<T extends CommandType>(client: Client, command: CommandOf<T> & { readonly type: T }, now: number): Outcome {
+    const rule: Rule<T> = TABLE[command.type];
+    if (rule.counts === 'as a command') {
+      const over = overCommands(this.state, client, now);
+      if (over !== undefined) return over;
+    }
+    if (rule.asAnybody !== undefined) return rule.asAnybody(this.state, client, command, now);
+    if (client.user === undefined) return fault('not_identified');
+    return rule.asUser?.(this.state, client, client.user, command, now);
+  }
+
+  /** A command that has to wait: what the client sends meanwhile is kept and done after it, in order. */
+  async #await(client: Client, command: Command, outcome: Promise<Fault | undefined>): Promise<void> {
+    client.waiting = { frames: [], bytes: 0 };
+    const { ports } = this.state;
+    let refusal: Fault | undefined;
+    try {
+      refusal = await outcome;
+    } catch (error) {
+      ports.observer.failed(command.type, error, ports.clock());
+      refusal = fault(error instanceof StorageFailed ? 'storage_failed' : 'internal');
+    }
+    if (!client.open) return;
+    if (refusal !== undefined) this.#refuse(client, about(refusal, command), ports.clock());
+    const frames = client.waiting?.frames ?? [];
+    client.waiting = undefined;
+    for (const [index, frame] of frames.entries()) {
+      this.#perform(client, frame.text, frame.bytes, ports.clock());
+      if (!client.open) return;
+      const again = client.waiting as Client['waiting'];
+      if (again === undefined) continue;
+      // It waits again: what is left goes behind, in the same order.
+      for (const later of frames.slice(index + 1)) this.#keep(client, later.text, later.bytes);
+      return;
+    }
+  }
+
+  #refuse(client: Client, refusal: Fault, now: number): void {
+    const { ports } = this.state;
+    ports.observer.refused(client, refusal.code, now);
+    if (refusal.retryAfterMs !== undefined && now - client.limitNotedAt >= LIMIT_NOTE_MS) {
+      client.limitNotedAt = now;
+      ports.observer.happened({ event: 'limit_hit', client, code: refusal.code }, now);
+    }
+    this.state.say(client, refusal);
+  }
+}
+
+/** Says which command a fault is about. */
+function about(refusal: Fault, command: Command): Fault {
+  refusal.request = command.type;
+  const id = readId(command.id);
+  if (id !== undefined) refusal.id = id;
+  return refusal;
+}
+
+function ping(state: State, client: Client, command: CommandOf<'ping'>): undefined {
+  const id = readId(command.id);
+  state.say(client, id === undefined ? { type: 'pong' } : { type: 'pong', id });
+}

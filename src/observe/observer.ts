@@ -1,0 +1,84 @@
+/** The exchange's Observer: what it tells of goes to the counts, the stats and the log. */
+import { createHmac } from 'node:crypto';
+import type { ExchangeEvent, Observer } from '../exchange/ports.ts';
+import type { Fields, Log } from './log.ts';
+import type { Counts } from './metrics.ts';
+import type { Stats } from './stats.ts';
+
+/** How logs call a user: `u_` and 8 hex digits of a hash keyed with `key`, so that a log alone betrays no name. */
+export function userTag(key: Uint8Array, userKey: string): string {
+  return `u_${createHmac('sha256', key).update(userKey).digest('hex').slice(0, 8)}`;
+}
+
+export interface ObserverParts {
+  readonly log: Log;
+  readonly counts: Counts;
+  readonly stats: () => Stats;
+  /** What user tags are keyed with. */
+  readonly tagKey: Uint8Array;
+  /** localhost, private or remote. */
+  readonly addressKind: (address: string) => string;
+}
+
+export function observer({ log, counts, stats, tagKey, addressKind }: ObserverParts): Observer {
+  return {
+    tag: (userKey) => userTag(tagKey, userKey),
+    received(type, bytes) {
+      counts.received.set(type, (counts.received.get(type) ?? 0) + 1);
+      counts.frameBytes.add(bytes);
+    },
+    forwarded(type, from, length, now) {
+      if (type === 'question') counts.questions++;
+      else counts.answers++;
+      stats().lastMessage = { time: now, length, type };
+      log.forwarded(type, now, from.connection.id.slice(0, 6), from.user.tag, from.other.user.tag, length);
+    },
+    refused(_client, code) {
+      counts.errors.set(code, (counts.errors.get(code) ?? 0) + 1);
+    },
+    happened(event, now) {
+      log.entry(event.event, now, fieldsOf(event, addressKind));
+    },
+    failed(where, error, now) {
+      log.entry('fault', now, { where, ...describe(error) });
+    },
+  };
+}
+
+function fieldsOf(event: ExchangeEvent, addressKind: (address: string) => string): Fields {
+  switch (event.event) {
+    case 'client_opened':
+    case 'client_closed':
+    case 'identified':
+    case 'limit_hit':
+    case 'invite_refused': {
+      const { client } = event;
+      const fields: Fields = { client: client.id.slice(0, 8) };
+      if (event.event !== 'client_opened' && client.user !== undefined) fields.user = client.user.tag;
+      if (event.event === 'client_opened') fields.address = addressKind(client.address);
+      if (event.event === 'limit_hit') fields.code = event.code;
+      if (event.event === 'invite_refused') fields.locked = event.locked;
+      return fields;
+    }
+    case 'invite_created':
+    case 'invite_used':
+      return { user: event.user.tag, invite: `${event.code.slice(0, 2)}····` };
+    case 'connected':
+    case 'disconnected': {
+      const [one, other] = event.connection.sides;
+      const fields: Fields = { conn: event.connection.id.slice(0, 6), user1: one.user.tag, user2: other.user.tag };
+      if (event.event === 'disconnected') fields.reason = event.reason;
+      return fields;
+    }
+  }
+}
+
+/** The kind of an error and where in our code it arose; its text is left out, since it may quote what a client sent. */
+export function describe(error: unknown): Fields {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const code = (error as NodeJS.ErrnoException).code;
+  // The stack repeats the text before it lists the places.
+  const places = error.stack?.slice(error.stack.indexOf(error.message) + error.message.length);
+  const at = places?.split('\n').find((line) => line.startsWith('    at '));
+  return { error: code === undefined ? error.name : `${error.name} ${code}`, ...(at === undefined ? {} : { at: at.trim().slice(3) }) };
+}

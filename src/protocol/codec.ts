@@ -1,0 +1,125 @@
+/**
+ * Text → command or fault, message → text. Nothing here throws, whatever the text; a fault is itself the message that answers it.
+ */
+import type { ZodType } from 'zod';
+import { type Fault, fault } from './faults.ts';
+import { type Command, COMMANDS, CONTENT_BYTES_MAX, type ServerMessage } from './messages.ts';
+import { readId } from './names.ts';
+
+const schemas = new Map<unknown, ZodType<Command>>(Object.entries(COMMANDS));
+
+/**
+ * Reads one frame. `text` undefined means bytes that are not UTF-8. Faults: `bad_message` (naming the field), `unknown_type`,
+ * `message_too_large` (content over 32 KiB of UTF-8; the frame's own bound is the caller's, who has the bytes).
+ */
+export function decode(text: string | undefined): Command | Fault {
+  if (text === undefined) return fault('bad_message', 'Send UTF-8: these bytes are not.');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return fault('bad_message', 'Send one JSON object in each frame: this is not JSON.');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fault('bad_message');
+  const object = value as Record<string, unknown>;
+  const schema = schemas.get(object.type);
+  if (schema === undefined) {
+    if (typeof object.type === 'string') return named(fault('unknown_type'), object);
+    return named(fault('bad_message', 'The field "type" must be a string that names a command.'), object);
+  }
+  const read = schema.safeParse(object);
+  if (!read.success) return wrongField(read.error.issues[0]?.path[0], object);
+  const command = read.data;
+  if (command.type === 'ask' || command.type === 'answer') {
+    if (!command.content.isWellFormed())
+      return named(fault('bad_message', 'The field "content" holds half of a surrogate pair: send whole characters.'), object);
+    if (!fitsUtf8(command.content, CONTENT_BYTES_MAX)) return named(fault('message_too_large'), object);
+  }
+  return command;
+}
+
+function wrongField(field: PropertyKey | undefined, object: Record<string, unknown>): Fault {
+  const name = String(field);
+  const lack = Object.hasOwn(object, name) ? 'must be a string' : 'is missing: send a string';
+  return named(fault('bad_message', `The field "${name}" ${lack}.`), object);
+}
+
+/** Says which command the fault is about. Only a type that is ours, and only a well-formed id, is ever repeated. */
+function named(fault: Fault, object: Record<string, unknown>): Fault {
+  if (schemas.has(object.type)) fault.request = object.type as string;
+  const id = readId(object.id);
+  if (id !== undefined) fault.id = id;
+  return fault;
+}
+
+/** Whether well-formed `text` takes at most `bytesMax` bytes of UTF-8. */
+export function fitsUtf8(text: string, bytesMax: number): boolean {
+  // A UTF-16 unit takes one to three bytes: short and long text is decided by its length alone.
+  if (text.length * 3 <= bytesMax) return true;
+  if (text.length > bytesMax) return false;
+  return utf8Length(text) <= bytesMax;
+}
+
+/** Bytes of `text` in UTF-8. */
+export function utf8Length(text: string): number {
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0x80) continue;
+    // Each half of a surrogate pair adds one: four bytes in two units.
+    bytes += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2;
+  }
+  return bytes;
+}
+
+export function encode(message: ServerMessage | Fault): string {
+  return JSON.stringify(message);
+}
+
+/*
+ * A question or an answer becomes two texts in one go, and most of each is the same from message to message. So these are put
+ * together from parts that are made once: the content is quoted once, the names when the user identifies. The test of this file
+ * compares the result with `encode`.
+ */
+
+/** What every message from this user holds: `,"from":…,"fromNickname":…`. */
+export function senderPart(username: string, nickname: string): string {
+  return `,"from":${JSON.stringify(username)},"fromNickname":${JSON.stringify(nickname)}`;
+}
+
+/** What the reply to everyone who sends to this user holds. */
+export function recipientPart(nickname: string): string {
+  return `,"to":${JSON.stringify(nickname)},"status":"forwarded"`;
+}
+
+/** `content` in quotes, to be used for both texts. */
+export function contentPart(content: string): string {
+  return JSON.stringify(content);
+}
+
+export function encodeForwarded(
+  type: 'question' | 'answer',
+  content: string,
+  sender: string,
+  id: string | undefined,
+  replyTo: string | undefined,
+): string {
+  let text = type === 'question' ? `{"type":"question","content":${content}${sender}` : `{"type":"answer","content":${content}${sender}`;
+  if (id !== undefined) text += `,"id":"${id}"`;
+  if (replyTo !== undefined) text += `,"replyTo":"${replyTo}"`;
+  return `${text}}`;
+}
+
+export function encodeSent(
+  type: 'question' | 'answer',
+  content: string,
+  recipient: string,
+  remaining: number | undefined,
+  id: string | undefined,
+): string {
+  let text =
+    type === 'question' ? `{"type":"question_sent","content":${content}${recipient}` : `{"type":"answer_sent","content":${content}${recipient}`;
+  if (remaining !== undefined) text += `,"remaining":${remaining}`;
+  if (id !== undefined) text += `,"id":"${id}"`;
+  return `${text}}`;
+}
