@@ -83,7 +83,12 @@ async function build() {
   const { build: bundle } = await import('esbuild');
   mkdirSync(join(ROOT, 'dist'), { recursive: true });
   const { html, csp } = await buildPage();
-  const page = { html, csp, brotli: brotliCompressSync(html).toString('base64'), gzip: gzipSync(html).toString('base64') };
+  const page = {
+    html,
+    csp,
+    brotli: brotliCompressSync(html).toString('base64'),
+    gzip: gzipSync(html).toString('base64'),
+  };
   writeFileSync(PAGE, JSON.stringify(page));
   await bundle({
     entryPoints: [join(ROOT, 'src/main.ts')],
@@ -117,7 +122,10 @@ function builtinsLate() {
     name: 'builtins-late',
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin' }));
-      onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({ contents: `module.exports = require(${JSON.stringify(path.slice(5))})`, loader: 'js' }));
+      onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+        contents: `module.exports = require(${JSON.stringify(path.slice(5))})`,
+        loader: 'js',
+      }));
     },
   };
 }
@@ -127,7 +135,9 @@ function embedPage(page) {
   return {
     name: 'embed-page',
     setup({ onLoad }) {
-      onLoad({ filter: /src[\\/]server[\\/]page\.ts$/ }, () => ({ contents: `const page = ${JSON.stringify(page)};\nexport function loadPage() { return page; }` }));
+      onLoad({ filter: /src[\\/]server[\\/]page\.ts$/ }, () => ({
+        contents: `const page = ${JSON.stringify(page)};\nexport function loadPage() { return page; }`,
+      }));
     },
   };
 }
@@ -145,7 +155,8 @@ function embedNative() {
         const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 } };
         const packed = await promisify(brotliCompress)(addon, quality);
         const sha256 = createHash('sha256').update(addon).digest('hex');
-        const names = 'App SSLApp DISABLED LIBUS_LISTEN_EXCLUSIVE_PORT us_listen_socket_close us_socket_local_port'.split(' ');
+        const names =
+          'App SSLApp DISABLED LIBUS_LISTEN_EXCLUSIVE_PORT us_listen_socket_close us_socket_local_port'.split(' ');
         const contents = `import { openNative } from ${JSON.stringify(join(ROOT, 'src/server/native.ts'))};
 const addon = openNative('uws', ${JSON.stringify(sha256)}, ${JSON.stringify(packed.toString('base64'))});
 export const { ${names.join(', ')} } = addon;`;
@@ -173,7 +184,9 @@ async function test(parts) {
       for (const key of Object.keys(total)) total[key] += result[key];
       const { passed, failed, skipped, seconds } = result;
       const summary = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
-      process.stdout.write(`${failed > 0 ? '✗' : '✓'} ${relative(ROOT, file)}: ${summary} (${seconds.toFixed(1)} s)\n${failed > 0 ? `${result.output}\n` : ''}`);
+      process.stdout.write(
+        `${failed > 0 ? '✗' : '✓'} ${relative(ROOT, file)}: ${summary} (${seconds.toFixed(1)} s)\n${failed > 0 ? `${result.output}\n` : ''}`,
+      );
     }
   };
   await Promise.all(Array.from({ length: Math.min(cpus().length, files.length) }, worker));
@@ -190,14 +203,17 @@ function runTestFile(file, coverage) {
     const env = { ...process.env, ...(coverage === undefined ? {} : { NODE_V8_COVERAGE: coverage }) };
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], { cwd: ROOT, env });
     let output = '';
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (output += text));
     const timer = setTimeout(() => {
       output += `\nThe file took longer than ${TEST_FILE_MS_MAX / 1000} s: an open socket or timer keeps it running, or a test hangs.\n`;
       child.kill('SIGKILL');
     }, TEST_FILE_MS_MAX);
     child.on('close', (code) => {
       clearTimeout(timer);
-      const [ran, passed, skipped] = ['Total', 'Passed', 'Skipped'].map((word) => Number(new RegExp(`^ {2}${word}: +(\\d+)`, 'm').exec(stripColours(output))?.[1] ?? 0));
+      const [ran, passed, skipped] = ['Total', 'Passed', 'Skipped'].map((word) =>
+        Number(new RegExp(`^ {2}${word}: +(\\d+)`, 'm').exec(stripColours(output))?.[1] ?? 0),
+      );
       // A file that ran nothing, or ended badly after its tests, has failed.
       const failed = Math.max(ran - passed - skipped, code !== 0 || ran === 0 ? 1 : 0);
       if (ran === 0) output += '\nThis file ran no test: it must end with .run().\n';
@@ -217,7 +233,10 @@ function reportCoverage(folder) {
 
 /** Runs a tool of node_modules. Returns whether it was content. */
 function run(tool, args) {
-  return spawnSync(process.execPath, [join(ROOT, 'node_modules', tool), ...args], { cwd: ROOT, stdio: 'inherit' }).status === 0;
+  return (
+    spawnSync(process.execPath, [join(ROOT, 'node_modules', tool), ...args], { cwd: ROOT, stdio: 'inherit' }).status ===
+    0
+  );
 }
 
 /** Type check, linter and unused code. Returns the names of those that found something. */
@@ -280,5 +299,9 @@ if (process.versions.node !== require('./package.json').magiNode) {
   const node = pinnedNode();
   if (node !== undefined) runOn(node);
   else if (process.versions.modules === '127') await main(process.argv.slice(2));
-  else fail(`this is Node ${process.versions.node} and there is no Node 22 for ${process.platform} ${process.arch} among the dependencies: run npm ci, or use Node 22.`, 78);
+  else
+    fail(
+      `this is Node ${process.versions.node} and there is no Node 22 for ${process.platform} ${process.arch} among the dependencies: run npm ci, or use Node 22.`,
+      78,
+    );
 } else await main(process.argv.slice(2));

@@ -39,7 +39,12 @@ function whole(fallback: number, min: number, max: number, meaning: string): Set
 const limit = (fallback: number, meaning: string) => whole(fallback, 0, 1_000_000_000, `${meaning}; 0: no bound`);
 
 function oneOf<const T extends string>(values: readonly T[], fallback: T, meaning: string): Setting<T> {
-  return { fallback, takes: values.join(' or '), meaning, read: (text) => values.find((value) => value === text.toLowerCase()) };
+  return {
+    fallback,
+    takes: values.join(' or '),
+    meaning,
+    read: (text) => values.find((value) => value === text.toLowerCase()),
+  };
 }
 
 function text(fallback: string, takes: string, meaning: string): Setting<string> {
@@ -65,11 +70,28 @@ const SETTINGS = {
   HOST: text('127.0.0.1', 'an IP address', 'the address to listen on'),
   PORT: whole(8082, 0, 65_535, 'the port to listen on; 0: any free one'),
   DATA_DIR: text('./data', 'a folder, or memory', 'where what must survive is kept; memory keeps nothing'),
-  ADMIN_PASSWORD: text('', 'at least 8 characters', 'the password of the admin panel; unset: one is made and kept in DATA_DIR'),
+  ADMIN_PASSWORD: text(
+    '',
+    'at least 8 characters',
+    'the password of the admin panel; unset: one is made and kept in DATA_DIR',
+  ),
   ADMIN_PASSWORD_FILE: text('', 'a file', 'the file that holds the password of the admin panel'),
-  PUBLIC_HOSTS: list('names with ports, separated by commas', 'the hosts by which this exchange is reached', HOST_ENTRY),
-  ALLOWED_ORIGINS: list('origins such as https://example.org, separated by commas', 'web origins that may open a WebSocket', ORIGIN_ENTRY),
-  TRUST_PROXY: whole(0, 0, 16, 'how many proxies stand in front: the address is that many entries from the right of X-Forwarded-For'),
+  PUBLIC_HOSTS: list(
+    'names with ports, separated by commas',
+    'the hosts by which this exchange is reached',
+    HOST_ENTRY,
+  ),
+  ALLOWED_ORIGINS: list(
+    'origins such as https://example.org, separated by commas',
+    'web origins that may open a WebSocket',
+    ORIGIN_ENTRY,
+  ),
+  TRUST_PROXY: whole(
+    0,
+    0,
+    16,
+    'how many proxies stand in front: the address is that many entries from the right of X-Forwarded-For',
+  ),
   LOG_LEVEL: oneOf(['debug', 'info', 'warn', 'error', 'silent'], 'info', 'the least important entries that are logged'),
   LOG_FORMAT: oneOf(['json', 'pretty'], 'json', 'json lines, or readable ones (the default on a terminal)'),
   QUESTIONS_PER_MINUTE: limit(DEFAULT_LIMITS.questionsPerMinute, 'questions a minute for a user'),
@@ -77,7 +99,10 @@ const SETTINGS = {
   FRAMES_PER_SECOND: limit(DEFAULT_LIMITS.framesPerSecond, 'frames a second for a client, ten times as many at once'),
   WRONG_CODES_PER_USER: limit(DEFAULT_LIMITS.wrongCodesPerUser, "wrong codes in 30 minutes for a guest's client"),
   WRONG_CODES_PER_ADDRESS: limit(DEFAULT_LIMITS.wrongCodesPerAddress, 'wrong codes in 30 minutes for an address'),
-  WRONG_CODES_TOTAL: limit(DEFAULT_LIMITS.wrongCodesTotal, 'wrong codes in 30 minutes all together, after which an address is allowed 2'),
+  WRONG_CODES_TOTAL: limit(
+    DEFAULT_LIMITS.wrongCodesTotal,
+    'wrong codes in 30 minutes all together, after which an address is allowed 2',
+  ),
   REFUSALS_PER_ADDRESS: limit(DEFAULT_LIMITS.refusalsPerAddress, 'refused identifies in 30 minutes for an address'),
   INVITES_LIVE: limit(DEFAULT_LIMITS.invitesLive, 'live codes of a user; one more retires the oldest'),
   INVITES_PER_HOUR: limit(DEFAULT_LIMITS.invitesPerHour, 'codes made in an hour by a user'),
@@ -85,7 +110,12 @@ const SETTINGS = {
   CONNECTIONS_PER_USER: limit(DEFAULT_LIMITS.connectionsPerUser, 'connections of a user'),
   INVITE_MINUTES: whole(DEFAULT_LIMITS.inviteMinutes, 1, 1_440, 'the life of a code, in minutes'),
   IDLE_MINUTES: limit(DEFAULT_LIMITS.idleMinutes, 'minutes without a message after which a guest connection ends'),
-  BACKPRESSURE_BYTES: whole(1_048_576, 65_536, 1_073_741_824, 'bytes that may wait to be sent to one client, which is then closed'),
+  BACKPRESSURE_BYTES: whole(
+    1_048_576,
+    65_536,
+    1_073_741_824,
+    'bytes that may wait to be sent to one client, which is then closed',
+  ),
   TLS_CERT: text('', 'a PEM file', 'the certificate; with TLS_KEY, TLS is served on TLS_PORT'),
   TLS_KEY: text('', 'a PEM file', 'the key of the certificate'),
   TLS_PORT: whole(8443, 0, 65_535, 'the port for TLS; 0: any free one'),
@@ -120,15 +150,22 @@ export function readConfig(environment: NodeJS.ProcessEnv, isTerminal: boolean):
     const value = given[name]?.trim() ?? '';
     const isSecret = name === 'ADMIN_PASSWORD';
     read[name] = value === '' ? setting.fallback : setting.read(isSecret ? (given[name] ?? '') : value);
-    if (read[name] === undefined) throw new OperatorError(`${name} is ${JSON.stringify(value)}: it takes ${setting.takes}.`);
+    if (read[name] === undefined)
+      throw new OperatorError(`${name} is ${JSON.stringify(value)}: it takes ${setting.takes}.`);
   }
   if (isTerminal && (given.LOG_FORMAT ?? '') === '') read.LOG_FORMAT = 'pretty';
   const values = read as Values;
   if ((values.TLS_CERT === '') !== (values.TLS_KEY === ''))
     throw new OperatorError('TLS_CERT and TLS_KEY go together: set both, or neither.');
   if (values.PLAIN === 'off' && values.TLS_CERT === '')
-    throw new OperatorError('PLAIN is "off" and there is no TLS_CERT: nothing would be served. Set TLS_CERT and TLS_KEY.');
-  return { ...values, limits: limitsOf(values), warnings: warnings(Object.keys(file), Object.keys(environment), given) };
+    throw new OperatorError(
+      'PLAIN is "off" and there is no TLS_CERT: nothing would be served. Set TLS_CERT and TLS_KEY.',
+    );
+  return {
+    ...values,
+    limits: limitsOf(values),
+    warnings: warnings(Object.keys(file), Object.keys(environment), given),
+  };
 }
 
 function limitsOf(values: Values): Limits {
@@ -154,7 +191,9 @@ function readDotEnv(): Record<string, string> {
     return parseEnv(readFileSync('.env', 'utf8')) as Record<string, string>;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new OperatorError(`.env cannot be read (${(error as NodeJS.ErrnoException).code}): make it readable or remove it.`);
+    throw new OperatorError(
+      `.env cannot be read (${(error as NodeJS.ErrnoException).code}): make it readable or remove it.`,
+    );
   }
 }
 
@@ -162,10 +201,13 @@ function warnings(inFile: string[], inEnvironment: string[], given: Record<strin
   const ours = Object.keys(SETTINGS);
   const sentences: string[] = [];
   for (const name of new Set([...inFile, ...inEnvironment])) {
-    if (NOT_YET.has(name) && given[name] !== '') sentences.push(`${name} is set, but this version does not have it yet: it changes nothing.`);
+    if (NOT_YET.has(name) && given[name] !== '')
+      sentences.push(`${name} is set, but this version does not have it yet: it changes nothing.`);
     if (ours.includes(name) || NOT_YET.has(name)) continue;
     // The environment is full of other programs' short names; in our own file a near miss is ours.
-    const near = ours.find((own) => (inFile.includes(name) || own.length >= 9) && distance(name.toUpperCase(), own) <= 2);
+    const near = ours.find(
+      (own) => (inFile.includes(name) || own.length >= 9) && distance(name.toUpperCase(), own) <= 2,
+    );
     if (near !== undefined) sentences.push(`${name} is not a setting: did you mean ${near}? It changes nothing.`);
   }
   return sentences;

@@ -55,7 +55,12 @@ function expectNone(args: readonly string[]): void {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  const exitCode = error instanceof UsageError ? EXIT_USAGE : error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : undefined;
+  const exitCode =
+    error instanceof UsageError
+      ? EXIT_USAGE
+      : error instanceof Error && 'exitCode' in error
+        ? Number(error.exitCode)
+        : undefined;
   // A fault of ours keeps its stack; what the operator can mend is one line.
   if (exitCode === undefined) throw error;
   const hint = exitCode === EXIT_USAGE ? ' Try magi-exchange --help.' : '';

@@ -63,7 +63,9 @@ class Person {
     const person = new Person(socket);
     await new Promise<void>((resolve, reject) => {
       socket.addEventListener('open', () => resolve());
-      socket.addEventListener('error', () => reject(new OperatorError(`No exchange answers at ${url}. Start one with: npm start`, 1)));
+      socket.addEventListener('error', () =>
+        reject(new OperatorError(`No exchange answers at ${url}. Start one with: npm start`, 1)),
+      );
     });
     await person.next('connected');
     return person;
@@ -96,7 +98,10 @@ function openSocket(url: string): WebSocket {
   try {
     return new WebSocket(url);
   } catch {
-    throw new OperatorError(`${JSON.stringify(url)} is not the address of an exchange: it looks like ws://127.0.0.1:8082.`, 2);
+    throw new OperatorError(
+      `${JSON.stringify(url)} is not the address of an exchange: it looks like ws://127.0.0.1:8082.`,
+      2,
+    );
   }
 }
 

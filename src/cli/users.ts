@@ -8,9 +8,12 @@ import { openDataFolder } from '../server/data.ts';
 
 export function findUser(name: string): void {
   const { DATA_DIR } = readConfig(process.env, false);
-  if (DATA_DIR === 'memory') throw new OperatorError('DATA_DIR is memory: the key of the log is gone with the process that used it.');
-  if (!existsSync(join(DATA_DIR, 'log-key'))) throw new OperatorError(`DATA_DIR is ${JSON.stringify(DATA_DIR)}: no exchange has run with it yet.`);
-  if (readUsername(name) === undefined) throw new OperatorError('This is not a username: see the protocol for what one looks like.', 2);
+  if (DATA_DIR === 'memory')
+    throw new OperatorError('DATA_DIR is memory: the key of the log is gone with the process that used it.');
+  if (!existsSync(join(DATA_DIR, 'log-key')))
+    throw new OperatorError(`DATA_DIR is ${JSON.stringify(DATA_DIR)}: no exchange has run with it yet.`);
+  if (readUsername(name) === undefined)
+    throw new OperatorError('This is not a username: see the protocol for what one looks like.', 2);
   const key = openDataFolder(DATA_DIR).secret('log-key', () => '');
   process.stdout.write(`${userTag(Buffer.from(key, 'hex'), usernameKey(name))}\n`);
 }

@@ -29,7 +29,13 @@ async function makeInvite(state: State, client: Client, user: User, now: number)
   }
   state.ports.observer.happened({ event: 'invite_created', user, code: invite.code }, later);
   const { expiresIn } = state.invites;
-  state.say(client, { type: 'invite_created', code: invite.code, from: user.nickname, expiresIn, expiresAt: invite.expiresAt });
+  state.say(client, {
+    type: 'invite_created',
+    code: invite.code,
+    from: user.nickname,
+    expiresIn,
+    expiresAt: invite.expiresAt,
+  });
 }
 
 export async function connect(
@@ -72,7 +78,13 @@ function mayJoin(state: State, one: User, other: User): Fault | undefined {
 }
 
 /** The store decides who of several gets the code. What changed while it decided gives the code back. */
-async function redeem(state: State, client: Client, user: User, maker: User, invite: Invite): Promise<Fault | undefined> {
+async function redeem(
+  state: State,
+  client: Client,
+  user: User,
+  maker: User,
+  invite: Invite,
+): Promise<Fault | undefined> {
   const won = await state.ports.store.redeemInvite(invite.code, state.ports.clock());
   const now = state.ports.clock();
   if (!won) return client.open ? wrongCode(state, client, now) : undefined;

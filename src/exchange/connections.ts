@@ -30,7 +30,9 @@ export class Connections {
   /** Joins two users who are not joined yet. */
   join(id: string, one: User, other: User, now: number): Connection {
     const connection = { id, usedAt: now } as { -readonly [K in keyof Connection]: Connection[K] };
-    const first = { connection, user: one, topic: `${id}/0`, openQuestions: 0 } as { -readonly [K in keyof Side]: Side[K] };
+    const first = { connection, user: one, topic: `${id}/0`, openQuestions: 0 } as {
+      -readonly [K in keyof Side]: Side[K];
+    };
     const second: Side = { connection, user: other, other: first, topic: `${id}/1`, openQuestions: 0 };
     first.other = second;
     connection.sides = [first, second];

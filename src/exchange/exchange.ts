@@ -25,12 +25,18 @@ interface Rule<T extends CommandType> {
 
 const TABLE: { readonly [T in CommandType]: Rule<T> } = {
   identify: { counts: 'as a command', asAnybody: identify },
-  create_invite: { counts: 'as a command', asUser: (state, client, user, _, now) => createInvite(state, client, user, now) },
+  create_invite: {
+    counts: 'as a command',
+    asUser: (state, client, user, _, now) => createInvite(state, client, user, now),
+  },
   connect: { counts: 'as a command', asAnybody: connect },
   ask: { counts: 'own', asUser: ask },
   answer: { counts: 'own', asUser: answer },
   list_connections: { counts: 'as a command', asUser: (state, client, user) => listConnections(state, client, user) },
-  disconnect: { counts: 'as a command', asUser: (state, _client, user, command, now) => disconnect(state, user, command, now) },
+  disconnect: {
+    counts: 'as a command',
+    asUser: (state, _client, user, command, now) => disconnect(state, user, command, now),
+  },
   ping: { counts: 'no', asAnybody: ping },
 };
 

@@ -67,9 +67,16 @@ interface Claim {
 }
 
 /** Asks the holder for a sign of life; without one in PROBE_MS its name is free. */
-async function takeOver(state: State, client: Client, holder: User, claim: Claim, now: number): Promise<Fault | undefined> {
+async function takeOver(
+  state: State,
+  client: Client,
+  holder: User,
+  claim: Claim,
+  now: number,
+): Promise<Fault | undefined> {
   try {
-    for (const held of [...holder.clients]) if (await isAlive(state, held, now)) return taken(state, client, state.ports.clock());
+    for (const held of [...holder.clients])
+      if (await isAlive(state, held, now)) return taken(state, client, state.ports.clock());
     const later = state.ports.clock();
     if (!client.open) return undefined;
     for (const held of [...holder.clients]) {

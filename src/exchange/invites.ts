@@ -101,6 +101,8 @@ export class Invites {
   #allowedAtAddress(now: number): number {
     const { wrongCodesPerAddress } = this.#limits;
     if (wrongCodesPerAddress === 0) return 0;
-    return this.isUnderAttack(now) ? Math.min(WRONG_CODES_PER_ADDRESS_UNDER_ATTACK, wrongCodesPerAddress) : wrongCodesPerAddress;
+    return this.isUnderAttack(now)
+      ? Math.min(WRONG_CODES_PER_ADDRESS_UNDER_ATTACK, wrongCodesPerAddress)
+      : wrongCodesPerAddress;
   }
 }

@@ -70,7 +70,21 @@ export interface Fields {
 }
 
 const FIELDS: readonly (keyof Fields)[] = [
-  ...(['client', 'user', 'conn', 'user1', 'user2', 'from', 'to', 'length', 'invite', 'code', 'reason', 'locked', 'address'] as const),
+  ...([
+    'client',
+    'user',
+    'conn',
+    'user1',
+    'user2',
+    'from',
+    'to',
+    'length',
+    'invite',
+    'code',
+    'reason',
+    'locked',
+    'address',
+  ] as const),
   ...(['host', 'port', 'tlsPort', 'url', 'login', 'version', 'clients', 'where', 'error', 'at', 'hint'] as const),
 ];
 
@@ -155,7 +169,9 @@ export class Log {
 function readable(event: EventName, now: number, fields: Fields): string {
   const { level, icon, message } = EVENTS[event];
   const time = new Date(now);
-  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, '0')).join(':');
+  const clock = [time.getHours(), time.getMinutes(), time.getSeconds()]
+    .map((part) => String(part).padStart(2, '0'))
+    .join(':');
   let text = `${icon} [${clock}.${String(time.getMilliseconds()).padStart(3, '0')}] ${level.toUpperCase()}: ${message}`;
   for (const name of FIELDS) {
     const value = fields[name];

@@ -2,7 +2,7 @@
  * What a Prometheus scrapes. Counting is on the path of every message, so it is plain numbers; prom-client reads them and writes the
  * text when it is asked.
  */
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { FaultCode } from '../protocol/faults.ts';
 import { Histogram } from './histogram.ts';
 
@@ -86,10 +86,18 @@ export function metrics(counts: Counts, gauges: Gauges): Metrics {
   plain('magi_refused_codes_total', 'Wrong invite codes since the start', gauges.refusedCodes);
   plain('magi_dashboard_viewers', 'Open dashboards', gauges.viewers);
   plain('magi_log_lines_dropped_total', 'Log lines that nobody read in time', gauges.logLinesDropped);
-  plain('magi_event_loop_delay_p99_seconds', 'The 99th percentile of the event-loop delay in the last second', () => gauges.eventLoopDelayP99() / 1000);
+  plain(
+    'magi_event_loop_delay_p99_seconds',
+    'The 99th percentile of the event-loop delay in the last second',
+    () => gauges.eventLoopDelayP99() / 1000,
+  );
 
-  registry.registerMetric(histogram('magi_handling_seconds', 'Time to handle a frame', counts.handlingNs, 1e9, 9, 30) as never);
-  registry.registerMetric(histogram('magi_frame_bytes', 'Length of the frames received', counts.frameBytes, 1, 5, 17) as never);
+  registry.registerMetric(
+    histogram('magi_handling_seconds', 'Time to handle a frame', counts.handlingNs, 1e9, 9, 30) as never,
+  );
+  registry.registerMetric(
+    histogram('magi_frame_bytes', 'Length of the frames received', counts.frameBytes, 1, 5, 17) as never,
+  );
   return { contentType: registry.contentType, text: () => registry.metrics() };
 }
 

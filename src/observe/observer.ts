@@ -80,5 +80,8 @@ export function describe(error: unknown): Fields {
   // The stack repeats the text before it lists the places.
   const places = error.stack?.slice(error.stack.indexOf(error.message) + error.message.length);
   const at = places?.split('\n').find((line) => line.startsWith('    at '));
-  return { error: code === undefined ? error.name : `${error.name} ${code}`, ...(at === undefined ? {} : { at: at.trim().slice(3) }) };
+  return {
+    error: code === undefined ? error.name : `${error.name} ${code}`,
+    ...(at === undefined ? {} : { at: at.trim().slice(3) }),
+  };
 }

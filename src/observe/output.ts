@@ -18,7 +18,13 @@ export interface Output {
 }
 
 export function standardOutput(): Output {
-  const boom = new sonicBoom.SonicBoom({ fd: 1, sync: false, minLength: CHUNK_BYTES, maxWrite: 4 * CHUNK_BYTES, maxLength: WAITING_BYTES_MAX });
+  const boom = new sonicBoom.SonicBoom({
+    fd: 1,
+    sync: false,
+    minLength: CHUNK_BYTES,
+    maxWrite: 4 * CHUNK_BYTES,
+    maxLength: WAITING_BYTES_MAX,
+  });
   let dropped = 0;
   let broken = false;
   let timer: NodeJS.Timeout | undefined;

@@ -3,7 +3,7 @@
  */
 import type { ZodType } from 'zod';
 import { type Fault, fault } from './faults.ts';
-import { type Command, COMMANDS, CONTENT_BYTES_MAX, type ServerMessage } from './messages.ts';
+import { COMMANDS, CONTENT_BYTES_MAX, type Command, type ServerMessage } from './messages.ts';
 import { readId } from './names.ts';
 
 const schemas = new Map<unknown, ZodType<Command>>(Object.entries(COMMANDS));
@@ -32,7 +32,10 @@ export function decode(text: string | undefined): Command | Fault {
   const command = read.data;
   if (command.type === 'ask' || command.type === 'answer') {
     if (!command.content.isWellFormed())
-      return named(fault('bad_message', 'The field "content" holds half of a surrogate pair: send whole characters.'), object);
+      return named(
+        fault('bad_message', 'The field "content" holds half of a surrogate pair: send whole characters.'),
+        object,
+      );
     if (!fitsUtf8(command.content, CONTENT_BYTES_MAX)) return named(fault('message_too_large'), object);
   }
   return command;
@@ -104,7 +107,10 @@ export function encodeForwarded(
   id: string | undefined,
   replyTo: string | undefined,
 ): string {
-  let text = type === 'question' ? `{"type":"question","content":${content}${sender}` : `{"type":"answer","content":${content}${sender}`;
+  let text =
+    type === 'question'
+      ? `{"type":"question","content":${content}${sender}`
+      : `{"type":"answer","content":${content}${sender}`;
   if (id !== undefined) text += `,"id":"${id}"`;
   if (replyTo !== undefined) text += `,"replyTo":"${replyTo}"`;
   return `${text}}`;
@@ -118,7 +124,9 @@ export function encodeSent(
   id: string | undefined,
 ): string {
   let text =
-    type === 'question' ? `{"type":"question_sent","content":${content}${recipient}` : `{"type":"answer_sent","content":${content}${recipient}`;
+    type === 'question'
+      ? `{"type":"question_sent","content":${content}${recipient}`
+      : `{"type":"answer_sent","content":${content}${recipient}`;
   if (remaining !== undefined) text += `,"remaining":${remaining}`;
   if (id !== undefined) text += `,"id":"${id}"`;
   return `${text}}`;

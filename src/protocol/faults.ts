@@ -23,7 +23,8 @@ const SENTENCES = {
   rate_limited: 'Too fast. Wait "retryAfterMs" milliseconds and send it again.',
   too_many_attempts: 'Too many wrong attempts. Wait "retryAfterMs" milliseconds and try again.',
   too_many_invites: 'You made many codes lately. Wait "retryAfterMs" milliseconds, or use one that you have.',
-  too_many_connections: 'You or your friend have as many connections as allowed. End one of them with disconnect; the code stays usable.',
+  too_many_connections:
+    'You or your friend have as many connections as allowed. End one of them with disconnect; the code stays usable.',
   storage_failed: 'The exchange could not store this and has acknowledged nothing. Send it again later.',
   internal: 'The exchange failed here. Nothing was done; send it again, and tell the operator if it stays.',
 } as const;

@@ -13,7 +13,12 @@ export const CONTENT_BYTES_MAX = 32 * 1024;
 
 /** What a client may send. `id` and `replyTo` are read by `readId`: in a guest connection a malformed one is ignored, not an error. */
 export const COMMANDS = {
-  identify: z.object({ type: z.literal('identify'), username: z.string(), nickname: z.string().optional(), id: z.unknown().optional() }),
+  identify: z.object({
+    type: z.literal('identify'),
+    username: z.string(),
+    nickname: z.string().optional(),
+    id: z.unknown().optional(),
+  }),
   create_invite: z.object({ type: z.literal('create_invite'), id: z.unknown().optional() }),
   connect: z.object({
     type: z.literal('connect'),
@@ -42,7 +47,12 @@ export type Command = { [T in CommandType]: CommandOf<T> }[CommandType];
 
 const Friend = z.object({ username: z.string(), nickname: z.string() });
 const Id = z.string().optional();
-const ConnectionEntry = z.object({ connectionId: z.string(), friend: Friend, online: z.boolean(), durable: z.boolean() });
+const ConnectionEntry = z.object({
+  connectionId: z.string(),
+  friend: Friend,
+  online: z.boolean(),
+  durable: z.boolean(),
+});
 
 /** What the exchange may say. Times are milliseconds since the epoch. */
 export const ServerMessage = z.discriminatedUnion('type', [
@@ -71,7 +81,13 @@ export const ServerMessage = z.discriminatedUnion('type', [
     remaining: z.number().optional(),
     id: Id,
   }),
-  z.object({ type: z.literal('answer_sent'), content: z.string(), to: z.string(), status: z.literal('forwarded'), id: Id }),
+  z.object({
+    type: z.literal('answer_sent'),
+    content: z.string(),
+    to: z.string(),
+    status: z.literal('forwarded'),
+    id: Id,
+  }),
   z.object({ type: z.literal('question'), content: z.string(), from: z.string(), fromNickname: z.string(), id: Id }),
   z.object({
     type: z.literal('answer'),

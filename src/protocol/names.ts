@@ -19,7 +19,8 @@ const PLAIN = /^[a-z0-9._@-]{1,64}$/;
  * width or turns the direction of the text. "Default ignorable" is Unicode's own list of the invisible ones (zero-width space and
  * joiners, variation selectors, tags, fillers), which all let two names look alike.
  */
-const FORBIDDEN = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u;
+const FORBIDDEN =
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u;
 
 /** NFKC form of a name, or undefined when it is not allowed. */
 function readName(text: string, charactersMax: number): string | undefined {

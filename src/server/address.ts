@@ -43,7 +43,10 @@ export function addressOfText(text: string): string | undefined {
     return isIPv4(withoutPort) ? withoutPort : undefined;
   }
   if (isIPv4(bare)) return bare;
-  const [head = '', tail] = bare.replace(/%.*$/, '').replace(/([\d.]+)$/, dottedAsGroups).split('::');
+  const [head = '', tail] = bare
+    .replace(/%.*$/, '')
+    .replace(/([\d.]+)$/, dottedAsGroups)
+    .split('::');
   const left = groupsOf(head);
   const right = tail === undefined ? [] : groupsOf(tail);
   return addressOfGroups([...left, ...Array<number>(8 - left.length - right.length).fill(0), ...right]);

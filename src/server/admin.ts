@@ -36,7 +36,8 @@ export interface Password {
 /** The password as the settings have it, or one that is made now and kept. Throws OperatorError. */
 export function adminPassword(config: Config, data: DataFolder): Password {
   const { ADMIN_PASSWORD: given, ADMIN_PASSWORD_FILE: file } = config;
-  if (given !== '' && file !== '') throw new OperatorError('ADMIN_PASSWORD and ADMIN_PASSWORD_FILE are both set: keep one of them.');
+  if (given !== '' && file !== '')
+    throw new OperatorError('ADMIN_PASSWORD and ADMIN_PASSWORD_FILE are both set: keep one of them.');
   if (given !== '') return check(given, 'ADMIN_PASSWORD', config.HOST);
   if (file !== '') return check(readPasswordFile(file), 'ADMIN_PASSWORD_FILE', config.HOST);
   const text = data.secret('admin-password', makePassword);
@@ -63,8 +64,11 @@ function readPasswordFile(file: string): string {
 function check(text: string, setting: string, host: string): Password {
   const isTrial = text === TRIAL_PASSWORD;
   if (isTrial && !isLoopbackHost(host))
-    throw new OperatorError(`${setting} is the published trial password and HOST is ${host}: anybody could log in. Set another password.`);
-  if (text.length < PASSWORD_LENGTH_MIN) throw new OperatorError(`${setting} is too short: it takes at least ${PASSWORD_LENGTH_MIN} characters.`);
+    throw new OperatorError(
+      `${setting} is the published trial password and HOST is ${host}: anybody could log in. Set another password.`,
+    );
+  if (text.length < PASSWORD_LENGTH_MIN)
+    throw new OperatorError(`${setting} is too short: it takes at least ${PASSWORD_LENGTH_MIN} characters.`);
   const where = `the password is the one in ${setting}`;
   return { text, isTrial, onTerminal: where, elsewhere: where };
 }
@@ -136,7 +140,11 @@ export class Admin {
     const lockedMs = this.#wrong.lockedMs(request.address, WRONG_PASSWORDS_MAX, now);
     if (lockedMs > 0) {
       const seconds = Math.ceil(lockedMs / 1000);
-      return json(429, { success: false, error: `Too many wrong passwords. Try again in ${Math.ceil(seconds / 60)} minutes.` }, { 'Retry-After': String(seconds) });
+      return json(
+        429,
+        { success: false, error: `Too many wrong passwords. Try again in ${Math.ceil(seconds / 60)} minutes.` },
+        { 'Retry-After': String(seconds) },
+      );
     }
     const isRight = timingSafeEqual(this.#hash(password), this.#passwordHash);
     if (isRight && !(this.#options.password.isTrial && request.isForwarded)) return undefined;
@@ -144,7 +152,9 @@ export class Admin {
     if (!isRight && /^mgx_[\w-]{43}$/.test(password)) return unauthorized('This token has ended. Log in again.');
     const locked = this.#wrong.fail(request.address, WRONG_PASSWORDS_MAX, now);
     log.entry('admin_refused', now, { address: addressKind(request.address), locked });
-    return unauthorized(isRight ? 'The trial password does not work through a proxy. Set ADMIN_PASSWORD.' : 'Wrong password.');
+    return unauthorized(
+      isRight ? 'The trial password does not work through a proxy. Set ADMIN_PASSWORD.' : 'Wrong password.',
+    );
   }
 
   #logs(request: Request): Reply | Stream {
@@ -185,7 +195,12 @@ export class Admin {
         });
         // Comes through proxies that cut silent connections, and finds readers that have gone.
         const heartbeat = setInterval(() => push(': still here\n\n'), 15_000);
-        push(`: the log\n\n${log.recent(since, level).map((line) => `data: ${line}\n\n`).join('')}`);
+        push(
+          `: the log\n\n${log
+            .recent(since, level)
+            .map((line) => `data: ${line}\n\n`)
+            .join('')}`,
+        );
         return end;
       },
     };

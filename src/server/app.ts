@@ -2,7 +2,15 @@
 import { OperatorError } from '../config.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Hosts } from './hosts.ts';
-import { type HttpOptions, isForwardedOtherwise, json, type Reply, requestAddress, serveHttp, writeReply } from './http.ts';
+import {
+  type HttpOptions,
+  isForwardedOtherwise,
+  json,
+  type Reply,
+  requestAddress,
+  serveHttp,
+  writeReply,
+} from './http.ts';
 import type { Live } from './live.ts';
 import type { Sockets } from './socket.ts';
 import {
@@ -14,8 +22,8 @@ import {
   type TemplatedApp,
   type us_listen_socket,
   us_listen_socket_close,
-  us_socket_local_port,
   type us_socket_context_t,
+  us_socket_local_port,
 } from './uws.ts';
 
 export interface AppOptions extends HttpOptions {
@@ -42,7 +50,11 @@ export function listen(host: string, port: number, portSetting: string, options:
   app.listen(host, port, LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
     listening = socket;
   });
-  if (!listening) throw new OperatorError(`Cannot listen on ${host} port ${port}: it is in use, or not ours to use. Set ${portSetting} or HOST.`, 1);
+  if (!listening)
+    throw new OperatorError(
+      `Cannot listen on ${host} port ${port}: it is in use, or not ours to use. Set ${portSetting} or HOST.`,
+      1,
+    );
   const socket: us_listen_socket = listening;
   return { port: us_socket_local_port(socket), close: () => us_listen_socket_close(socket) };
 }
@@ -51,7 +63,9 @@ function tlsApp({ cert, key }: { cert: string; key: string }): TemplatedApp {
   try {
     return SSLApp({ cert_file_name: cert, key_file_name: key });
   } catch {
-    throw new OperatorError(`TLS_CERT ${JSON.stringify(cert)} and TLS_KEY ${JSON.stringify(key)} cannot be used: they take PEM files that belong together.`);
+    throw new OperatorError(
+      `TLS_CERT ${JSON.stringify(cert)} and TLS_KEY ${JSON.stringify(key)} cannot be used: they take PEM files that belong together.`,
+    );
   }
 }
 
@@ -88,9 +102,13 @@ function upgradeIf(options: AppOptions, admits: (address: string) => boolean) {
 
 function refuse(hosts: Hosts, req: HttpRequest, isDraining: boolean, admits: () => boolean): Reply | undefined {
   const host = req.getHeader('host');
-  if (!hosts.allowsHost(host)) return json(403, { error: 'This exchange is not reached by that Host. See PUBLIC_HOSTS.' });
-  if (!hosts.allowsOrigin(req.getHeader('origin'), host)) return json(403, { error: 'This Origin is not allowed. See ALLOWED_ORIGINS.' });
-  if (isDraining) return json(503, { error: 'The exchange is restarting. Come back in ten seconds.' }, { 'Retry-After': '10' });
-  if (!admits()) return json(429, { error: 'Too many clients from this address. Close one of them.' }, { 'Retry-After': '60' });
+  if (!hosts.allowsHost(host))
+    return json(403, { error: 'This exchange is not reached by that Host. See PUBLIC_HOSTS.' });
+  if (!hosts.allowsOrigin(req.getHeader('origin'), host))
+    return json(403, { error: 'This Origin is not allowed. See ALLOWED_ORIGINS.' });
+  if (isDraining)
+    return json(503, { error: 'The exchange is restarting. Come back in ten seconds.' }, { 'Retry-After': '10' });
+  if (!admits())
+    return json(429, { error: 'Too many clients from this address. Close one of them.' }, { 'Retry-After': '60' });
   return undefined;
 }

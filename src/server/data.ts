@@ -34,6 +34,8 @@ function attempt<T>(path: string, work: () => T): T {
     return work();
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'failed';
-    throw new OperatorError(`DATA_DIR is ${JSON.stringify(path)}: it cannot be used (${code}). Name a folder that may be written to, or memory.`);
+    throw new OperatorError(
+      `DATA_DIR is ${JSON.stringify(path)}: it cannot be used (${code}). Name a folder that may be written to, or memory.`,
+    );
   }
 }

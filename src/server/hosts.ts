@@ -10,11 +10,18 @@ export class Hosts {
   readonly #origins: ReadonlySet<string>;
 
   /** `ports`: those that are listened on. */
-  constructor(publicHosts: readonly string[], allowedOrigins: readonly string[], host: string, ports: readonly number[]) {
+  constructor(
+    publicHosts: readonly string[],
+    allowedOrigins: readonly string[],
+    host: string,
+    ports: readonly number[],
+  ) {
     this.#origins = new Set(allowedOrigins);
     if (publicHosts.length > 0) this.#hosts = new Set(publicHosts.map(plain));
     else if (isLoopbackHost(host))
-      this.#hosts = new Set(['localhost', '127.0.0.1', '[::1]'].flatMap((name) => ports.map((port) => plain(`${name}:${port}`))));
+      this.#hosts = new Set(
+        ['localhost', '127.0.0.1', '[::1]'].flatMap((name) => ports.map((port) => plain(`${name}:${port}`))),
+      );
   }
 
   allowsHost(host: string): boolean {

@@ -78,7 +78,11 @@ const EVERY_REPLY = {
 const NOTHING_LOADS = "default-src 'none'; frame-ancestors 'none'";
 
 export function json(status: number, value: unknown, headers: Readonly<Record<string, string>> = {}): Reply {
-  return { status, headers: { 'Content-Type': 'application/json; charset=utf-8', ...headers }, body: JSON.stringify(value) };
+  return {
+    status,
+    headers: { 'Content-Type': 'application/json; charset=utf-8', ...headers },
+    body: JSON.stringify(value),
+  };
 }
 
 export function plainText(status: number, text: string, headers: Readonly<Record<string, string>> = {}): Reply {
@@ -125,12 +129,16 @@ function tooLong(): Reply {
 
 /** The handler, or the reply that says why there is none. */
 function find({ routes, hosts }: HttpOptions, { method, path, host }: Request): Handler | Reply {
-  if (!ANY_HOST.has(path) && !hosts().allowsHost(host)) return json(403, { error: 'This exchange is not reached by that Host. See PUBLIC_HOSTS.' });
+  if (!ANY_HOST.has(path) && !hosts().allowsHost(host))
+    return json(403, { error: 'This exchange is not reached by that Host. See PUBLIC_HOSTS.' });
   const methods = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (methods === undefined) return json(404, { error: 'There is nothing here.' });
   const handler = method === 'HEAD' ? methods.GET : method === 'GET' || method === 'POST' ? methods[method] : undefined;
   if (handler !== undefined) return handler;
-  const allowed = [...(methods.GET === undefined ? [] : ['GET', 'HEAD']), ...(methods.POST === undefined ? [] : ['POST'])];
+  const allowed = [
+    ...(methods.GET === undefined ? [] : ['GET', 'HEAD']),
+    ...(methods.POST === undefined ? [] : ['POST']),
+  ];
   return json(405, { error: `Use ${allowed.join(' or ')}.` }, { Allow: allowed.join(', ') });
 }
 
@@ -154,11 +162,17 @@ function readRequest(res: HttpResponse, req: HttpRequest, options: HttpOptions):
 }
 
 export function isForwardedOtherwise(req: HttpRequest): boolean {
-  return ['forwarded', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'].some((name) => req.getHeader(name) !== '');
+  return ['forwarded', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'].some(
+    (name) => req.getHeader(name) !== '',
+  );
 }
 
 export function requestAddress(res: HttpResponse, req: HttpRequest, proxies: number): string {
-  return clientAddress(addressOfBytes(new Uint8Array(res.getRemoteAddress())), req.getHeader('x-forwarded-for'), proxies);
+  return clientAddress(
+    addressOfBytes(new Uint8Array(res.getRemoteAddress())),
+    req.getHeader('x-forwarded-for'),
+    proxies,
+  );
 }
 
 /** Calls back with the text of the body, or undefined when it is too long. Not called when the request is aborted. */
@@ -204,9 +218,10 @@ function stream(res: HttpResponse, { headers, open }: Stream, isAborted: () => b
   return open((text) => {
     if (isAborted()) return false;
     if (isFull) waiting += text;
-    else res.cork(() => {
-      isFull = !res.write(text);
-    });
+    else
+      res.cork(() => {
+        isFull = !res.write(text);
+      });
     if (waiting.length <= STREAM_WAITING_MAX) return true;
     res.close();
     return false;

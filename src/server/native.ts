@@ -22,7 +22,9 @@ export function openNative(name: string, sha256: string, packed: string): Record
       failures.push(`${folder} (${code === 'ERR_DLOPEN_FAILED' ? message.split('\n')[0] : code})`);
     }
   }
-  throw new OperatorError(`cannot unpack and load a native part. Tried ${failures.join(', ')}. Set XDG_CACHE_HOME to a folder that may be written to.`);
+  throw new OperatorError(
+    `cannot unpack and load a native part. Tried ${failures.join(', ')}. Set XDG_CACHE_HOME to a folder that may be written to.`,
+  );
 }
 
 /** Where to try, best first. */
@@ -46,7 +48,8 @@ function write(folder: string, file: string, packed: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { uid, mode } = lstatSync(folder);
   // Whoever else may write here could give us another library between the check and the load.
-  if (process.getuid !== undefined && (uid !== process.getuid() || (mode & 0o022) !== 0)) throw Object.assign(new Error(), { code: 'others may write to it' });
+  if (process.getuid !== undefined && (uid !== process.getuid() || (mode & 0o022) !== 0))
+    throw Object.assign(new Error(), { code: 'others may write to it' });
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, brotliDecompressSync(Buffer.from(packed, 'base64')), { mode: 0o700 });
   renameSync(draft, file);

@@ -41,8 +41,14 @@ export function publicRoutes({ page, stats, metrics, isReady, isLoopback, adminR
 }
 
 function pageReply(page: Page, brotli: Uint8Array, gzip: Uint8Array, { acceptEncoding }: Request): Reply {
-  const headers = { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': page.csp, Vary: 'Accept-Encoding' };
-  if (/\bbr\b/.test(acceptEncoding)) return { status: 200, headers: { ...headers, 'Content-Encoding': 'br' }, body: brotli };
-  if (/\bgzip\b/.test(acceptEncoding)) return { status: 200, headers: { ...headers, 'Content-Encoding': 'gzip' }, body: gzip };
+  const headers = {
+    'Content-Type': 'text/html; charset=utf-8',
+    'Content-Security-Policy': page.csp,
+    Vary: 'Accept-Encoding',
+  };
+  if (/\bbr\b/.test(acceptEncoding))
+    return { status: 200, headers: { ...headers, 'Content-Encoding': 'br' }, body: brotli };
+  if (/\bgzip\b/.test(acceptEncoding))
+    return { status: 200, headers: { ...headers, 'Content-Encoding': 'gzip' }, body: gzip };
   return { status: 200, headers, body: page.html };
 }

@@ -53,7 +53,14 @@ interface Running {
   drain(noticeMs: number): Promise<void>;
 }
 
-function start(config: Config, version: string, password: Password, tagKey: Uint8Array, log: Log, output: Output): Running {
+function start(
+  config: Config,
+  version: string,
+  password: Password,
+  tagKey: Uint8Array,
+  log: Log,
+  output: Output,
+): Running {
   const counts = new Counts();
   const failed = (where: string, error: unknown) => log.entry('fault', clock(), { where, ...describe(error) });
   let isDraining = false;
@@ -112,7 +119,8 @@ function start(config: Config, version: string, password: Password, tagKey: Uint
     hosts: () => hosts,
     proxies: config.TRUST_PROXY,
     onForwarded: () => {
-      if (config.TRUST_PROXY === 0) warn('requests come with a forwarding header and TRUST_PROXY is 0: all clients of the proxy share one address');
+      if (config.TRUST_PROXY === 0)
+        warn('requests come with a forwarding header and TRUST_PROXY is 0: all clients of the proxy share one address');
     },
     isDraining: () => isDraining,
     failed,
@@ -132,9 +140,14 @@ function start(config: Config, version: string, password: Password, tagKey: Uint
     stats.second(now);
     live.second();
     admin.tick(now);
-    const { largestAddress, clients } = { largestAddress: state.users.largestAddress(), clients: state.users.clients.size };
+    const { largestAddress, clients } = {
+      largestAddress: state.users.largestAddress(),
+      clients: state.users.clients.size,
+    };
     if (clients >= CROWD_MIN && largestAddress > clients / 2)
-      warn('over half of all clients come from one address: behind a proxy, set TRUST_PROXY to how many stand in front');
+      warn(
+        'over half of all clients come from one address: behind a proxy, set TRUST_PROXY to how many stand in front',
+      );
   }, 1_000);
 
   return {
@@ -162,7 +175,10 @@ function listenAll(config: Config, options: AppOptions): (Listening & { readonly
   if (PLAIN === 'on') listeners.push({ ...listen(HOST, PORT, 'PORT', options), isTls: false });
   if (TLS_CERT !== '') {
     for (const [setting, file] of Object.entries({ TLS_CERT, TLS_KEY })) mustBeReadable(setting, file);
-    listeners.push({ ...listen(HOST, TLS_PORT, 'TLS_PORT', { ...options, tls: { cert: TLS_CERT, key: TLS_KEY } }), isTls: true });
+    listeners.push({
+      ...listen(HOST, TLS_PORT, 'TLS_PORT', { ...options, tls: { cert: TLS_CERT, key: TLS_KEY } }),
+      isTls: true,
+    });
   }
   return listeners;
 }
@@ -171,12 +187,20 @@ function mustBeReadable(setting: string, file: string): void {
   try {
     accessSync(file, constants.R_OK);
   } catch (error) {
-    throw new OperatorError(`${setting} is ${JSON.stringify(file)}: it cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+    throw new OperatorError(
+      `${setting} is ${JSON.stringify(file)}: it cannot be read (${(error as NodeJS.ErrnoException).code}).`,
+    );
   }
 }
 
 /** Where the dashboard is and how to log in. */
-function announce(config: Config, version: string, password: Password, listeners: readonly { port: number; isTls: boolean }[], log: Log): void {
+function announce(
+  config: Config,
+  version: string,
+  password: Password,
+  listeners: readonly { port: number; isTls: boolean }[],
+  log: Log,
+): void {
   const [first] = listeners;
   if (first === undefined) throw new Error('nothing listens');
   const plain = listeners.find(({ isTls }) => !isTls);

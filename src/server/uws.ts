@@ -3,8 +3,9 @@
  * official release, change the dependency in package.json and, here, the import to `import uws from 'uWebSockets.js'`.
  * The build replaces the package by the native part of one platform, kept inside the bundle.
  */
-import * as uws from 'uWebSockets.js';
+
 import type { us_listen_socket as ListenSocket } from 'uWebSockets.js';
+import * as uws from 'uWebSockets.js';
 
 /** What the package has and its types leave out. */
 declare module 'uWebSockets.js' {
@@ -16,4 +17,11 @@ declare module 'uWebSockets.js' {
 }
 
 export const { App, SSLApp, DISABLED, LIBUS_LISTEN_EXCLUSIVE_PORT, us_listen_socket_close, us_socket_local_port } = uws;
-export type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t, WebSocket } from 'uWebSockets.js';
+export type {
+  HttpRequest,
+  HttpResponse,
+  TemplatedApp,
+  us_listen_socket,
+  us_socket_context_t,
+  WebSocket,
+} from 'uWebSockets.js';
