@@ -8,7 +8,16 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -90,7 +99,8 @@ async function build() {
     gzip: gzipSync(html).toString('base64'),
   };
   writeFileSync(PAGE, JSON.stringify(page));
-  await bundle({
+  const { metafile } = await bundle({
+    metafile: true,
     entryPoints: [join(ROOT, 'src/main.ts')],
     outfile: BUNDLE,
     bundle: true,
@@ -102,6 +112,24 @@ async function build() {
     plugins: [embedPage(page), embedNative(), builtinsLate()],
     logLevel: 'warning',
   });
+  appendFileSync(BUNDLE, licences(Object.keys(metafile.inputs)));
+}
+
+/** The licences of all that the bundle holds, as they ask to be passed on. */
+function licences(inputs) {
+  const packages = new Set(['uWebSockets.js']);
+  for (const input of inputs) {
+    const name = /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules)/.exec(input)?.[1];
+    if (name !== undefined) packages.add(name);
+  }
+  const texts = [...packages].sort().map((name) => {
+    const folder = join(ROOT, 'node_modules', name);
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    if (file === undefined) throw new Error(`${name} has no licence file: it cannot be passed on`);
+    return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim().replaceAll('*/', '* /')}`;
+  });
+  texts.push('The native part of uWebSockets.js is uWebSockets by Alex Hultman, Apache License 2.0; its text stands above.');
+  return `\n/*\nThis file holds these packages, under their own licences:\n\n${texts.join('\n\n---\n\n')}\n*/\n`;
 }
 
 /**

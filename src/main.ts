@@ -6,7 +6,7 @@ const { version } = packageJson;
 const HELP = `magi-exchange ${version}: the AI assistants of different people talk to each other
 
   magi-exchange                     serves the exchange (the same as: magi-exchange serve)
-  magi-exchange demo [URL]          plays a first conversation between two people (ws://127.0.0.1:8082)
+  magi-exchange demo [URL]          plays a first conversation between two people (default: the exchange on this machine's PORT)
   magi-exchange users --find NAME   prints how the log calls the user of this name
   magi-exchange --version | --help
 
@@ -26,7 +26,7 @@ async function main([command = 'serve', ...args]: string[]): Promise<void> {
       return;
     case 'demo':
       if (args.length > 1) throw new UsageError('demo takes one URL at most.');
-      await (await import('./cli/demo.ts')).demo(args[0] ?? 'ws://127.0.0.1:8082');
+      await (await import('./cli/demo.ts')).demo(args[0]);
       return;
     case 'users': {
       const [flag, name, ...rest] = args;

@@ -84,7 +84,8 @@ test('each package is known to one place', () => {
 
 test('protocol and exchange know nothing of the world', () => {
   for (const { path, text, imports } of sources.filter(({ path }) => /^src\/(protocol|exchange)\//.test(path))) {
-    for (const specifier of imports) assert.ok(specifier.startsWith('.') || specifier === 'zod', `${path}: ${specifier}`);
+    for (const specifier of imports)
+      assert.ok(specifier.startsWith('.') || specifier === 'zod', `${path}: ${specifier}`);
     const code = text.replaceAll(/\/\*[\s\S]*?\*\/|\/\/.*$|'[^'\n]*'|`[^`]*`/gm, '');
     assert.not.match(code, WORLD, path);
   }
@@ -92,7 +93,7 @@ test('protocol and exchange know nothing of the world', () => {
 
 test('the environment is read in config.ts, and where the cache folder is found', () => {
   const readers = sources.filter(({ text }) => /process\.env\b/.test(text)).map(({ path }) => path);
-  assert.equal(readers.sort(), ['src/cli/users.ts', 'src/server/native.ts', 'src/server/serve.ts']);
+  assert.equal(readers.sort(), ['src/cli/demo.ts', 'src/cli/users.ts', 'src/server/native.ts', 'src/server/serve.ts']);
   for (const { path, text } of sources.filter(({ path }) => path !== 'src/server/native.ts'))
     assert.not.match(text, /process\.env\.\w|\} = process\.env/, path);
 });
@@ -103,7 +104,9 @@ test('no imports go round in a circle', () => {
   );
   // `import type` leaves no trace at run time: only what is really loaded counts.
   for (const { path, text } of sources) {
-    const typeOnly = [...text.matchAll(/^import type [^;]*? from '([^']+)'/gm)].map((match) => target(path, match[1] ?? ''));
+    const typeOnly = [...text.matchAll(/^import type [^;]*? from '([^']+)'/gm)].map((match) =>
+      target(path, match[1] ?? ''),
+    );
     edges.set(path, edges.get(path)?.filter((file) => !typeOnly.includes(file)) ?? []);
   }
   const done = new Set<string>();
@@ -125,7 +128,9 @@ test('files are named for what they are and can be read in one sitting', () => {
 });
 
 test('every test file runs its tests', () => {
-  const silent = sourcesUnder('test').filter(({ path, text }) => path.endsWith('.test.ts') && !/^\w+\.run\(\);?$/m.test(text));
+  const silent = sourcesUnder('test').filter(
+    ({ path, text }) => path.endsWith('.test.ts') && !/^\w+\.run\(\);?$/m.test(text),
+  );
   assert.equal(
     silent.map(({ path }) => path),
     [],

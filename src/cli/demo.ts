@@ -1,5 +1,5 @@
 /** `magi-exchange demo`: two people, Ada and Grace, and their first conversation over the published protocol, slow enough to watch. */
-import { OperatorError } from '../config.ts';
+import { OperatorError, readConfig } from '../config.ts';
 
 type Message = Record<string, unknown>;
 
@@ -12,7 +12,8 @@ const CONVERSATION = [
   ['Grace', 'The key holds the lockfile and the compiler version. It has not been wrong yet.'],
 ] as const;
 
-export async function demo(url: string): Promise<void> {
+/** `url`: where the exchange is; by default on this machine, at the PORT of its settings. */
+export async function demo(url = `ws://127.0.0.1:${readConfig(process.env, false).PORT}`): Promise<void> {
   const say = (who: string, what: string) => process.stdout.write(`${who.padEnd(9)} ${what}\n`);
   const suffix = Math.floor(performance.now() * 1000) % 10_000;
   const ada = await Person.open(url);

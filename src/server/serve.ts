@@ -1,7 +1,6 @@
 /** Wiring: config → store → exchange → app; the clock's beats; signals and the drain. */
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { accessSync, constants } from 'node:fs';
-import { type Config, OperatorError, readConfig } from '../config.ts';
+import { type Config, readConfig } from '../config.ts';
 import { Exchange } from '../exchange/exchange.ts';
 import { Log } from '../observe/log.ts';
 import { Counts, metrics } from '../observe/metrics.ts';
@@ -12,18 +11,18 @@ import { CODE_ALPHABET, CODE_LENGTH } from '../protocol/names.ts';
 import { memoryStore } from '../store/memory.ts';
 import { addressKind, isLoopbackHost } from './address.ts';
 import { Admin, adminPassword, type Password } from './admin.ts';
-import { type AppOptions, type Listening, listen } from './app.ts';
+import type { AppOptions } from './app.ts';
 import { openDataFolder } from './data.ts';
 import { Hosts } from './hosts.ts';
+import { announce, listenAll } from './listeners.ts';
 import { Live } from './live.ts';
 import { loadPage } from './page.ts';
 import { publicRoutes } from './routes.ts';
+import { handleSignals, type Running } from './signals.ts';
 import { Sockets } from './socket.ts';
 
 /** How often the exchange is told the time. */
 const TICK_MS = 250;
-/** readyz says 503 for this long before anybody is sent away, so that whoever balances load can look elsewhere first. */
-const DRAIN_NOTICE_MS = 1_000;
 /** Clients that do not close by themselves after 1012 are cut off. */
 const DRAIN_CLOSE_MS = 5_000;
 const RETURN_SPREAD_MS = 10_000;
@@ -44,13 +43,7 @@ export function serve(version: string): void {
   const output = standardOutput();
   const log = new Log({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, write: output.write });
   const running = start(config, version, password, tagKey, log, output);
-  handleSignals(running, log, output);
-}
-
-interface Running {
-  readonly clients: () => number;
-  /** Sends everybody away; resolves when they are gone. `noticeMs`: how long readyz says 503 first. */
-  drain(noticeMs: number): Promise<void>;
+  handleSignals(running, log, output, clock);
 }
 
 function start(
@@ -129,7 +122,8 @@ function start(
   const ports = listeners.map(({ port }) => port);
   const hosts = new Hosts(config.PUBLIC_HOSTS, config.ALLOWED_ORIGINS, config.HOST, ports);
 
-  announce(config, version, password, listeners, log);
+  const banner = announce(config, version, password, listeners, log, clock());
+  if (config.LOG_FORMAT === 'pretty' && process.stdout.isTTY === true) output.write(banner);
   for (const hint of config.warnings) warn(hint);
   if (password.isTrial) warn('the admin password is the published trial one: good for a try-out on this machine only');
   output.flush();
@@ -140,11 +134,8 @@ function start(
     stats.second(now);
     live.second();
     admin.tick(now);
-    const { largestAddress, clients } = {
-      largestAddress: state.users.largestAddress(),
-      clients: state.users.clients.size,
-    };
-    if (clients >= CROWD_MIN && largestAddress > clients / 2)
+    const clients = state.users.clients.size;
+    if (config.TRUST_PROXY === 0 && clients >= CROWD_MIN && state.users.largestAddress() > clients / 2)
       warn(
         'over half of all clients come from one address: behind a proxy, set TRUST_PROXY to how many stand in front',
       );
@@ -167,86 +158,6 @@ function start(
       stats.stop();
     },
   };
-}
-
-function listenAll(config: Config, options: AppOptions): (Listening & { readonly isTls: boolean })[] {
-  const { HOST, PORT, TLS_PORT, TLS_CERT, TLS_KEY, PLAIN } = config;
-  const listeners = [];
-  if (PLAIN === 'on') listeners.push({ ...listen(HOST, PORT, 'PORT', options), isTls: false });
-  if (TLS_CERT !== '') {
-    for (const [setting, file] of Object.entries({ TLS_CERT, TLS_KEY })) mustBeReadable(setting, file);
-    listeners.push({
-      ...listen(HOST, TLS_PORT, 'TLS_PORT', { ...options, tls: { cert: TLS_CERT, key: TLS_KEY } }),
-      isTls: true,
-    });
-  }
-  return listeners;
-}
-
-function mustBeReadable(setting: string, file: string): void {
-  try {
-    accessSync(file, constants.R_OK);
-  } catch (error) {
-    throw new OperatorError(
-      `${setting} is ${JSON.stringify(file)}: it cannot be read (${(error as NodeJS.ErrnoException).code}).`,
-    );
-  }
-}
-
-/** Where the dashboard is and how to log in. */
-function announce(
-  config: Config,
-  version: string,
-  password: Password,
-  listeners: readonly { port: number; isTls: boolean }[],
-  log: Log,
-): void {
-  const [first] = listeners;
-  if (first === undefined) throw new Error('nothing listens');
-  const plain = listeners.find(({ isTls }) => !isTls);
-  const tls = listeners.find(({ isTls }) => isTls);
-  const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
-  log.entry('started', clock(), {
-    url: `http${first.isTls ? 's' : ''}://${host}:${first.port}`,
-    login: config.LOG_FORMAT === 'pretty' && process.stdout.isTTY === true ? password.onTerminal : password.elsewhere,
-    host: config.HOST,
-    ...(plain === undefined ? {} : { port: plain.port }),
-    ...(tls === undefined ? {} : { tlsPort: tls.port }),
-    version,
-  });
-}
-
-/** SIGTERM and SIGINT drain; a second one, once the first has had a moment, ends at once. */
-function handleSignals(running: Running, log: Log, output: Output): void {
-  let startedAt = 0;
-  const end = (code: number) => {
-    log.entry('stopped', clock());
-    output.flush();
-    process.exit(code);
-  };
-  const onSignal = (signal: 'SIGTERM' | 'SIGINT') => {
-    // One Ctrl-C may arrive twice: from the terminal and passed on by npm.
-    if (startedAt > 0 && performance.now() - startedAt < 500) return;
-    if (startedAt > 0) end(130);
-    startedAt = performance.now();
-    // Whoever pressed Ctrl-C is waiting; and with no clients nobody has to be told.
-    const noticeMs = signal === 'SIGINT' || running.clients() === 0 ? 0 : DRAIN_NOTICE_MS;
-    running.drain(noticeMs).then(
-      () => end(0),
-      (error: unknown) => {
-        log.entry('fault', clock(), { where: 'drain', ...describe(error) });
-        end(1);
-      },
-    );
-  };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
-  process.on('uncaughtException', (error) => {
-    // A state that nobody foresaw: what is acknowledged is safe elsewhere, so starting afresh is the honest way on.
-    log.entry('fault', clock(), { where: 'uncaught', ...describe(error) });
-    output.flush();
-    process.exit(70);
-  });
 }
 
 function pause(milliseconds: number): Promise<void> {
