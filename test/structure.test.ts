@@ -127,6 +127,20 @@ test('files are named for what they are and can be read in one sitting', () => {
   }
 });
 
+test('the lockfile holds the optional packages of every platform, and no address', () => {
+  const text = readFileSync(join(ROOT, 'package-lock.json'), 'utf8');
+  const { packages } = JSON.parse(text) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  for (const [path, { optionalDependencies = {} }] of Object.entries(packages))
+    for (const name of Object.keys(optionalDependencies))
+      assert.ok(
+        `${path}/node_modules/${name}` in packages || `node_modules/${name}` in packages,
+        `${name}, of ${path || 'the project'}`,
+      );
+  assert.not.match(text, /"resolved"/);
+});
+
 test('every test file runs its tests', () => {
   const silent = sourcesUnder('test').filter(
     ({ path, text }) => path.endsWith('.test.ts') && !/^\w+\.run\(\);?$/m.test(text),
