@@ -128,7 +128,9 @@ function licences(inputs) {
     if (file === undefined) throw new Error(`${name} has no licence file: it cannot be passed on`);
     return `${name}\n\n${readFileSync(join(folder, file), 'utf8').trim().replaceAll('*/', '* /')}`;
   });
-  texts.push('The native part of uWebSockets.js is uWebSockets by Alex Hultman, Apache License 2.0; its text stands above.');
+  texts.push(
+    'The native part of uWebSockets.js is uWebSockets by Alex Hultman, Apache License 2.0; its text stands above.',
+  );
   return `\n/*\nThis file holds these packages, under their own licences:\n\n${texts.join('\n\n---\n\n')}\n*/\n`;
 }
 
