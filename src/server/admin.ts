@@ -24,6 +24,11 @@ const TOKEN_LIFE_MS = 8 * 3_600_000;
 const TOKENS_MAX = 1_000;
 /** Feeds of the log that may be open at once; each gets every entry. */
 const FEEDS_MAX = 100;
+/** A feed is written to this often, with what there is: an entry for each message of a busy exchange would be a system call each. */
+const FEED_MS = 100;
+/** Entries for one such writing; what is more is told as a number, since nobody reads 5,000 lines a second. */
+const FEED_ENTRIES_MAX = 500;
+const FEED_SILENCE_MS = 15_000;
 
 export interface Password {
   readonly text: string;
@@ -179,23 +184,34 @@ export class Admin {
       headers: { 'Content-Type': 'text/event-stream; charset=utf-8' },
       open: (write) => {
         this.#feeds++;
+        let waiting: string[] = [];
+        let skipped = 0;
+        let silentBeats = 0;
+        const unfollow = log.follow((line, lineLevel) => {
+          if (LEVELS.indexOf(lineLevel) < rankMin) return;
+          if (waiting.length < FEED_ENTRIES_MAX) waiting.push(line);
+          else skipped++;
+        });
+        const beat = () => {
+          silentBeats = waiting.length > 0 ? 0 : silentBeats + 1;
+          let text = waiting.map((line) => `data: ${line}\n\n`).join('');
+          if (skipped > 0) text += `event: skipped\ndata: ${skipped}\n\n`;
+          // A comment now and then comes through proxies that cut silent connections, and finds readers that have gone.
+          if (silentBeats * FEED_MS >= FEED_SILENCE_MS) text = ': still here\n\n';
+          if (text === '') return;
+          [waiting, skipped, silentBeats] = [[], 0, 0];
+          if (!write(text)) end();
+        };
+        const timer = setInterval(beat, FEED_MS);
         let isOpen = true;
         const end = () => {
           if (!isOpen) return;
           isOpen = false;
           this.#feeds--;
           unfollow();
-          clearInterval(heartbeat);
+          clearInterval(timer);
         };
-        const push = (text: string) => {
-          if (isOpen && !write(text)) end();
-        };
-        const unfollow = log.follow((line, lineLevel) => {
-          if (LEVELS.indexOf(lineLevel) >= rankMin) push(`data: ${line}\n\n`);
-        });
-        // Comes through proxies that cut silent connections, and finds readers that have gone.
-        const heartbeat = setInterval(() => push(': still here\n\n'), 15_000);
-        push(
+        write(
           `: the log\n\n${log
             .recent(since, level)
             .map((line) => `data: ${line}\n\n`)

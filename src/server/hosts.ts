@@ -20,7 +20,9 @@ export class Hosts {
     if (publicHosts.length > 0) this.#hosts = new Set(publicHosts.map(plain));
     else if (isLoopbackHost(host))
       this.#hosts = new Set(
-        ['localhost', '127.0.0.1', '[::1]'].flatMap((name) => ports.map((port) => plain(`${name}:${port}`))),
+        ['localhost', '127.0.0.1', '[::1]', host.toLowerCase()].flatMap((name) =>
+          ports.map((port) => plain(`${name}:${port}`)),
+        ),
       );
   }
 

@@ -103,8 +103,13 @@ export function serveHttp(app: TemplatedApp, options: HttpOptions): void {
     const finish = (result: Reply | Stream) => {
       if (isAborted) return;
       res.cork(() => {
-        if ('open' in result) onAborted = stream(res, result, () => isAborted);
-        else writeReply(res, request.method, result);
+        if ('open' in result && request.method !== 'HEAD') onAborted = stream(res, result, () => isAborted);
+        else
+          writeReply(
+            res,
+            request.method,
+            'open' in result ? { status: 200, headers: result.headers, body: '' } : result,
+          );
       });
     };
     const fail = (error: unknown) => {
