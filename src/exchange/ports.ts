@@ -36,25 +36,125 @@ export interface Invite {
   readonly code: string;
   /** The username of its maker, as compared. */
   readonly userKey: string;
-  /** Which holder of that username made it: a guest's name may have another holder later. */
+  /** Which holder of that username made it: a guest's name may have another holder later. For a keyed user: its public key. */
   readonly userId: string;
   readonly expiresAt: number;
+  /** A keyed user's invites survive a restart. */
+  readonly durable: boolean;
+}
+
+/** A username bound to a public key (part 2). */
+export interface KeyedUser {
+  /** The username as compared. */
+  readonly key: string;
+  readonly username: string;
+  readonly nickname: string;
+  /** Raw Ed25519 key, 32 bytes, base64url. */
+  readonly publicKey: string;
+  /** When it was last used to identify. */
+  readonly usedAt: number;
+}
+
+export interface DurableConnection {
+  readonly id: string;
+  /** Usernames as compared. */
+  readonly userKeys: readonly [string, string];
+  readonly madeAt: number;
+}
+
+/** A question or an answer that waits for a keyed user. */
+export interface WaitingMessage {
+  /** Makes the order and, as text, the deliveryId; unique for ever. */
+  readonly seq: number;
+  readonly type: 'question' | 'answer';
+  readonly recipient: string;
+  readonly sender: string;
+  readonly id: string;
+  readonly replyTo: string | undefined;
+  readonly content: string;
+  /** UTF-8 bytes of the content, plus a fixed amount for the rest. */
+  readonly bytes: number;
+  readonly takenAt: number;
+}
+
+export type ReceiptStatus = 'read' | 'declined' | 'delivered' | 'expired' | 'left';
+
+/** What became of a message, waiting for its sender. */
+export interface WaitingReceipt {
+  readonly seq: number;
+  /** Who is told: the sender of the message. */
+  readonly recipient: string;
+  /** The friend that the message went to. */
+  readonly friend: string;
+  /** The id of the message. */
+  readonly id: string;
+  readonly status: ReceiptStatus;
+  readonly reason: string | undefined;
+  readonly at: number;
+}
+
+/** What waits for a user, by sender. */
+export interface MailboxUse {
+  readonly sender: string;
+  readonly messages: number;
+  readonly bytes: number;
 }
 
 /**
  * What must be agreed on by all and may have to survive. Asynchronous, so that a worker, a disk or a cluster can take it over.
- * Rejects with StorageFailed when it did not store: nothing was, and the client is told `storage_failed`.
+ * Operations take effect in the order of the calls; a promise is fulfilled when its effect will survive (as far as this store keeps
+ * anything), and rejected with StorageFailed when nothing of it was stored. Each operation is one transaction.
  */
 export interface Store {
+  /** Larger than that of every earlier run on the same data: makes sequence numbers unique for ever. */
+  readonly epoch: number;
+  /** Whether what is put here outlives the process. */
+  readonly durable: boolean;
+
   /** Keeps the invite; false if a live one has the same code. */
   addInvite(invite: Invite, now: number): Promise<boolean>;
   /** The live invite with this code. */
   findInvite(code: string, now: number): Promise<Invite | undefined>;
-  /** Takes the invite out. Of several who try at once, exactly one is told true. */
-  redeemInvite(code: string, now: number): Promise<boolean>;
+  /** Takes the invite out and, if given, keeps the connection. Of several who try at once, exactly one is told true. */
+  redeemInvite(code: string, now: number, connection?: DurableConnection): Promise<boolean>;
   removeInvites(codes: readonly string[]): Promise<void>;
-  /** Forgets what has expired. */
-  expire(now: number): Promise<void>;
+
+  findUser(key: string): Promise<KeyedUser | undefined>;
+  /** Binds the name; false if it is bound already (then nothing changes). */
+  bindUser(user: KeyedUser): Promise<boolean>;
+  /** Keeps the nickname and the time of use. */
+  touchUser(key: string, nickname: string, usedAt: number): Promise<void>;
+  /** Deletes the binding, its connections, its invites, its mailbox, and the receipts for it; returns the connections that were. */
+  forgetUser(key: string): Promise<DurableConnection[]>;
+
+  connectionsOf(key: string): Promise<{ connection: DurableConnection; friend: KeyedUser }[]>;
+  /** Rejected, as in `redeemInvite`, when the two have a connection already or one of the names is not bound. */
+  addConnection(connection: DurableConnection): Promise<void>;
+  /** Deletes the connection and what waits for `leaver` from the other one, which becomes a receipt `left` each; returns these.
+   * Does nothing when the connection is gone already. */
+  endConnection(id: string, leaver: string, other: string, nextSeq: () => number, now: number): Promise<WaitingReceipt[]>;
+
+  /** What waits for this user, by sender. */
+  mailboxUse(recipient: string): Promise<MailboxUse[]>;
+  /** Bytes that wait for all users together. */
+  totalBytes(): Promise<number>;
+  /** Keeps the messages, in one transaction. Returns the seq of the one that was there already for each repeat (same recipient,
+   * sender and id: the first wins), by the repeat's seq. Rejected when a recipient is not bound: the next holder must not get it. */
+  putMessages(messages: readonly WaitingMessage[]): Promise<ReadonlyMap<number, number>>;
+  /** The next messages after `afterSeq`, oldest first, at most `count` of them and `bytes` together (but at least one). */
+  nextMessages(recipient: string, afterSeq: number, count: number, bytes: number): Promise<WaitingMessage[]>;
+  /** Deletes the messages and keeps the receipts, in one transaction. A message that is gone already is not an error. */
+  acknowledge(recipient: string, seqs: readonly number[], receipts: readonly WaitingReceipt[]): Promise<void>;
+  /** Keeps the receipts: the latest for each (recipient, friend, id), at most 1,000 a recipient, oldest dropped. One for
+   * a name that is not bound is not kept. */
+  putReceipts(receipts: readonly WaitingReceipt[]): Promise<void>;
+  receiptsFor(recipient: string): Promise<WaitingReceipt[]>;
+  removeReceipts(recipient: string, seqs: readonly number[]): Promise<void>;
+
+  /** Forgets what has expired: invites, and bindings without a connection last used before `unusedBefore`. Messages taken before
+   * `takenBefore`, and those that wait for a binding that lapses, are deleted and become a receipt `expired` each; returns both. A call
+   * takes only so much, oldest first: the next one goes on. */
+  expire(now: number, unusedBefore: number, takenBefore: number, nextSeq: () => number): Promise<{ receipts: WaitingReceipt[]; messages: WaitingMessage[] }>;
 }
 
 export interface Chance {

@@ -1,0 +1,175 @@
+/**
+ * Group commit. What is asked for in one turn of the event loop is done in the order of the calls, in one transaction, at the end of
+ * that turn; nobody is answered before it is committed. One disk flush then serves all who asked.
+ */
+import { StorageFailed } from '../exchange/ports.ts';
+
+/** One transaction does not hold up the event loop for longer than so many operations take. */
+const OPERATIONS_MAX = 1_024;
+
+/**
+ * What an error means. `operation`: this one alone was undone. `batch`: the whole transaction was (the disk is full, the lock is taken);
+ * the next one may work. `fatal`: what is on disk is not known.
+ */
+export type Trouble = 'operation' | 'batch' | 'fatal';
+
+/** The transactions of a database. */
+export interface Transactions {
+  begin(writes: boolean): void;
+  /** The effects survive when it returns. */
+  commit(): void;
+  /** Undoes the transaction, if the error has not done so already. */
+  rollback(): void;
+  /** Does the work so that nothing of it is left if it throws. */
+  alone<T>(work: () => T): T;
+  judge(error: unknown): Trouble;
+  /** How long the transaction held up the event loop, and how many operations wrote in it. */
+  committed(milliseconds: number, operations: number): void;
+  /** Ends the process, soon: nobody who waits is ever answered, neither well nor badly. */
+  fatal(error: unknown): void;
+}
+
+interface Operation {
+  readonly writes: boolean;
+  /** Does it and returns how to tell. */
+  perform(): () => void;
+  reject(error: StorageFailed): void;
+}
+
+export class GroupCommit {
+  readonly #transactions: Transactions;
+  readonly #queue: Operation[] = [];
+  #state: 'running' | 'stopped' | 'dead' = 'running';
+
+  constructor(transactions: Transactions) {
+    this.#transactions = transactions;
+  }
+
+  /** `work` leaves the disk as it is. It sees what the work before it has written. */
+  read<T>(work: () => T): Promise<T> {
+    return this.#add(false, work);
+  }
+
+  write<T>(work: () => T): Promise<T> {
+    return this.#add(true, work);
+  }
+
+  /** Does at once what waits. */
+  flush(): void {
+    while (this.#queue.length > 0) this.#turn();
+  }
+
+  /** Does what waits, and nothing from now on. */
+  stop(): void {
+    this.flush();
+    if (this.#state === 'running') this.#state = 'stopped';
+  }
+
+  /** Nothing is known any more: no one is answered from now on. */
+  die(error: unknown): void {
+    if (this.#state === 'dead') return;
+    this.#state = 'dead';
+    this.#queue.length = 0;
+    this.#transactions.fatal(error);
+  }
+
+  #add<T>(writes: boolean, work: () => T): Promise<T> {
+    if (this.#state === 'stopped') return Promise.reject(new StorageFailed('the store is closed'));
+    return new Promise<T>((resolve, reject) => {
+      if (this.#state === 'dead') return;
+      this.#queue.push({
+        writes,
+        perform() {
+          const result = work();
+          return () => resolve(result);
+        },
+        reject,
+      });
+      if (this.#queue.length === 1) setImmediate(() => this.#turn());
+    });
+  }
+
+  #turn(): void {
+    const batch = this.#queue.splice(0, OPERATIONS_MAX);
+    if (this.#queue.length > 0) setImmediate(() => this.#turn());
+    this.#perform(batch);
+  }
+
+  #perform(batch: readonly Operation[]): void {
+    if (batch.length === 0) return;
+    try {
+      this.#transact(batch);
+    } catch (error) {
+      this.#failed(batch, error);
+    }
+  }
+
+  #transact(batch: readonly Operation[]): void {
+    const startedAt = performance.now();
+    const writing = batch.filter((operation) => operation.writes).length;
+    this.#transactions.begin(writing > 0);
+    const tell = batch.map((operation) => this.#attempt(operation));
+    this.#transactions.commit();
+    if (writing > 0) this.#transactions.committed(performance.now() - startedAt, writing);
+    for (const say of tell) say();
+  }
+
+  #attempt(operation: Operation): () => void {
+    try {
+      return operation.writes ? this.#transactions.alone(operation.perform) : operation.perform();
+    } catch (error) {
+      if (this.#transactions.judge(error) !== 'operation') throw error;
+      return () => operation.reject(failure(error));
+    }
+  }
+
+  /** Nothing of the batch was stored. Who only wanted to read is served all the same: a full disk does not stop delivery. */
+  #failed(batch: readonly Operation[], error: unknown): void {
+    if (this.#transactions.judge(error) === 'fatal' || !this.#rolledBack()) {
+      this.die(error);
+      return;
+    }
+    const writing = batch.filter((operation) => operation.writes);
+    for (const operation of writing.length > 0 ? writing : batch) operation.reject(failure(error));
+    if (writing.length > 0) this.#perform(batch.filter((operation) => !operation.writes));
+  }
+
+  #rolledBack(): boolean {
+    try {
+      this.#transactions.rollback();
+      return true;
+    } catch {
+      // What is on disk is then as unknown as after a failed commit.
+      return false;
+    }
+  }
+}
+
+/** How to undo what was done in memory beside the tables, latest first. */
+export class Undo {
+  readonly #steps: (() => void)[] = [];
+
+  get mark(): number {
+    return this.#steps.length;
+  }
+
+  add(step: () => void): void {
+    this.#steps.push(step);
+  }
+
+  /** Undoes what was done since the mark. */
+  back(mark: number): void {
+    while (this.#steps.length > mark) this.#steps.pop()?.();
+  }
+
+  /** It is done for good. */
+  keep(): void {
+    this.#steps.length = 0;
+  }
+}
+
+function failure(error: unknown): StorageFailed {
+  return error instanceof StorageFailed
+    ? error
+    : new StorageFailed(error instanceof Error ? error.message : 'failed', { cause: error });
+}

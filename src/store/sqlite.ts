@@ -1,0 +1,146 @@
+/**
+ * The store on disk: one SQLite file beside its write-ahead log. The only file that knows the package.
+ *
+ * What is on disk, and how long: content lies in the tables while it waits, and `secure_delete` overwrites it when it goes. The log
+ * (`-wal`) holds what was written since it was last emptied; it is emptied when nothing was written for a second, at the latest after
+ * ten, and when it has grown to 4 MiB. Emptying gives its blocks back to the file system.
+ */
+import { closeSync, openSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { StorageFailed } from '../exchange/ports.ts';
+import { GroupCommit, Undo } from './group.ts';
+import { LogKeeper } from './log.ts';
+import type { LocalStore } from './rules.ts';
+import { assertOurs, begin, MIGRATIONS, type Migration } from './schema.ts';
+import type { Prepare, Value } from './statements.ts';
+import { Tables } from './tables.ts';
+import { codeOf, reasonOf, transactionsOf } from './transactions.ts';
+
+/** How long to wait for an operator's command that writes. */
+const BUSY_MS = 5_000;
+
+export interface SqliteOptions {
+  /** A secret of at least 16 bytes: invite codes rest as HMAC-SHA-256 under it. */
+  readonly codeKey: Uint8Array;
+  /** Told in one line that the disk or the file can no longer be trusted. Must end the process: no one is answered any more. */
+  readonly fatal: (message: string) => void;
+  /** Told how long each commit held up the event loop, and how many operations it stored. */
+  readonly committed?: (milliseconds: number, operations: number) => void;
+  /** The opened addon, where it is not to be found beside the package. */
+  readonly nativeBinding?: object;
+  /** False for an operator's command, which may work while an exchange serves from the file. */
+  readonly serving?: boolean;
+  /** The pages of 4 KiB that the file may have. */
+  readonly pagesMax?: number;
+  /** The steps that lead to this release's tables. */
+  readonly migrations?: readonly Migration[];
+}
+
+/**
+ * Opens the store, making the file if there is none. One process at a time may serve from it. Throws StorageFailed with one line
+ * that an operator understands: another exchange serves from it, a newer release wrote it, it is damaged, it cannot be opened.
+ */
+export function openSqlite(path: string, options: SqliteOptions): LocalStore {
+  const opened: Database.Database[] = [];
+  const open = (file: string, timeout: number): Database.Database => {
+    makePrivate(file);
+    // The types of the package do not know yet that an addon may be given.
+    const nativeBinding = options.nativeBinding as string | undefined;
+    const db = new Database(file, { timeout, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
+    opened.unshift(db);
+    return db;
+  };
+  const closeAll = (): void => {
+    for (const db of opened.splice(0)) db.close();
+  };
+  try {
+    if (options.serving !== false) lock(open(`${path}.lock`, 0));
+    return serve(open(path, BUSY_MS), path, options, closeAll);
+  } catch (error) {
+    closeAll();
+    throw new StorageFailed(`the store ${JSON.stringify(path)} cannot be used: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** The operating system lets go of it when the process ends, however that comes about. */
+function lock(db: Database.Database): void {
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    if (codeOf(error) !== 'SQLITE_BUSY') throw error;
+    throw new StorageFailed('another exchange serves from it; stop that one, or give this one a DATA_DIR of its own');
+  }
+}
+
+function serve(db: Database.Database, path: string, options: SqliteOptions, closeAll: () => void): LocalStore {
+  assertOurs(db);
+  db.pragma('journal_mode = WAL');
+  db.pragma('synchronous = FULL');
+  db.pragma('secure_delete = ON');
+  // What is undone must not be written to a temporary file first.
+  db.pragma('temp_store = MEMORY');
+  db.pragma('foreign_keys = ON');
+  // An error while the log is emptied has to be seen: SQLite keeps quiet about it when it does this by itself.
+  db.pragma('wal_autocheckpoint = 0');
+  if (options.pagesMax !== undefined) db.pragma(`max_page_count = ${Math.trunc(options.pagesMax)}`);
+  const epoch = begin(db, options.migrations ?? MIGRATIONS);
+
+  const undo = new Undo();
+  const prepare: Prepare = <Row>(sql: string) => db.prepare<Value[], Row>(sql);
+  const tables = new Tables(prepare, options.codeKey, undo);
+  const log = new LogKeeper(db, `${path}-wal`, BUSY_MS, (error) => group.die(error));
+  const group: GroupCommit = new GroupCommit({
+    ...transactionsOf(db, undo, () => tables.recount()),
+    committed(milliseconds, operations) {
+      options.committed?.(milliseconds, operations);
+      log.grew();
+    },
+    fatal: (error) => options.fatal(`the store ${JSON.stringify(path)} has failed: ${reasonOf(error)}`),
+  });
+  log.grew();
+
+  return {
+    epoch,
+    durable: true,
+    addInvite: (invite, now) => {
+      const work = () => tables.addInvite(invite, now);
+      return invite.durable ? group.write(work) : group.read(work);
+    },
+    findInvite: (code, now) => group.read(() => tables.findInvite(code, now)),
+    redeemInvite: (code, now, connection) => group.write(() => tables.redeemInvite(code, now, connection)),
+    removeInvites: (codes) => group.write(() => tables.removeInvites(codes)),
+    findUser: (key) => group.read(() => tables.findUser(key)),
+    bindUser: (user) => group.write(() => tables.bindUser(user)),
+    touchUser: (key, nickname, usedAt) => group.write(() => tables.touchUser(key, nickname, usedAt)),
+    forgetUser: (key) => group.write(() => tables.forgetUser(key)),
+    connectionsOf: (key) => group.read(() => tables.connectionsOf(key)),
+    addConnection: (connection) => group.write(() => tables.addConnection(connection)),
+    endConnection: (id, leaver, other, nextSeq, now) =>
+      group.write(() => tables.endConnection(id, leaver, other, nextSeq, now)),
+    mailboxUse: (recipient) => group.read(() => tables.mailboxUse(recipient)),
+    totalBytes: () => group.read(() => tables.totalBytes()),
+    putMessages: (messages) => group.write(() => tables.putMessages(messages)),
+    nextMessages: (recipient, afterSeq, count, bytes) =>
+      group.read(() => tables.nextMessages(recipient, afterSeq, count, bytes)),
+    acknowledge: (recipient, seqs, receipts) => group.write(() => tables.acknowledge(recipient, seqs, receipts)),
+    putReceipts: (receipts) => group.write(() => tables.putReceipts(receipts)),
+    receiptsFor: (recipient) => group.read(() => tables.receiptsFor(recipient)),
+    removeReceipts: (recipient, seqs) => group.write(() => tables.removeReceipts(recipient, seqs)),
+    expire: (now, unusedBefore, takenBefore, nextSeq) =>
+      group.write(() => tables.expire(now, unusedBefore, takenBefore, nextSeq)),
+    counts: () => tables.counts(),
+    async close() {
+      group.stop();
+      log.close();
+      closeAll();
+    },
+  };
+}
+
+function makePrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600));
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  }
+}
