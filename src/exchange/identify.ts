@@ -10,7 +10,7 @@ import type { Outcome, State } from './state.ts';
 import type { Client, User } from './users.ts';
 
 /** A client whose name was given to another: the socket is closed with this code. */
-export const CLOSED_REPLACED = 4001;
+const CLOSED_REPLACED = 4001;
 
 export interface Names {
   readonly username: string;
