@@ -188,7 +188,8 @@ function limitsOf(values: Values): Limits {
 
 function readDotEnv(): Record<string, string> {
   try {
-    return parseEnv(readFileSync('.env', 'utf8')) as Record<string, string>;
+    // Some editors begin a file with a byte-order mark, which would become part of the first name.
+    return parseEnv(readFileSync('.env', 'utf8').replace(/^\uFEFF/, '')) as Record<string, string>;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw new OperatorError(

@@ -116,6 +116,7 @@ export class Exchange {
 
   /** Says goodbye to everybody: each client gets `restarting` with its own time to come back, from `spreadMs`. */
   drain(spreadMs: () => number): void {
+    this.state.isDraining = true;
     for (const client of [...this.state.users.clients.values()]) {
       this.state.say(client, { type: 'restarting', retryAfterMs: spreadMs() });
       this.state.ports.wire.close(client.id, 1012, 'restarting');

@@ -25,6 +25,8 @@ export class State {
   readonly invites: Invites;
   /** Refused identifies by address. */
   readonly refusals = new AttemptBook(ATTEMPTS);
+  /** Everybody has been told to come back later. */
+  isDraining = false;
   /** By the client that was asked. */
   readonly probes = new Map<Client, Probe>();
   readonly frames: Rate;

@@ -15,12 +15,13 @@ const ID = /^[A-Za-z0-9_-]{1,64}$/;
 const PLAIN = /^[a-z0-9._@-]{1,64}$/;
 
 /**
- * What no name may hold: control characters, line separators, lone surrogates, unassigned noncharacters, and everything that has no
- * width or turns the direction of the text. "Default ignorable" is Unicode's own list of the invisible ones (zero-width space and
- * joiners, variation selectors, tags, fillers), which all let two names look alike.
+ * What no name may hold: control characters, line separators, lone surrogates, private and nonexistent characters, and everything
+ * that has no width or turns the direction of the text. "Default ignorable" is Unicode's own list of the invisible ones (zero-width
+ * space and joiners, variation selectors, tags, fillers), which all let two names look alike; U+FFF9 to U+FFFB are as invisible and
+ * not on it. Nor may a name begin with a mark that combines with whatever stands before it.
  */
 const FORBIDDEN =
-  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u;
+  /^\p{M}|[\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]/u;
 
 /** NFKC form of a name, or undefined when it is not allowed. */
 function readName(text: string, charactersMax: number): string | undefined {

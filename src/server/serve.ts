@@ -42,8 +42,9 @@ export function serve(version: string): void {
   );
   const output = standardOutput();
   const log = new Log({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, write: output.write });
-  const running = start(config, version, password, tagKey, log, output);
-  handleSignals(running, log, output, clock);
+  let running: Running | undefined;
+  handleSignals(() => running, log, output, clock);
+  running = start(config, version, password, tagKey, log, output);
 }
 
 function start(
