@@ -65,7 +65,11 @@ interface Wish {
 
 /** Asks the holder, if there is still one when it is our turn, for a sign of life; without one in PROBE_MS its name is free. */
 async function takeOver(state: State, client: Client, wish: Wish): Promise<Fault | undefined> {
-  const release = await state.users.claim(wish.key);
+  let release = state.users.claim(wish.key);
+  while (release === undefined) {
+    await state.users.claimEnds(wish.key);
+    release = state.users.claim(wish.key);
+  }
   try {
     const holder = state.users.byKey.get(wish.key);
     for (const held of [...(holder?.clients ?? [])]) {

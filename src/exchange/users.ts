@@ -110,9 +110,9 @@ export class Users {
     return this.#claims.has(key);
   }
 
-  /** Claims a username, in turn with others who want it. Resolves with the function that releases it. */
-  async claim(key: string): Promise<() => void> {
-    for (let other = this.#claims.get(key); other !== undefined; other = this.#claims.get(key)) await other;
+  /** Claims a username: returns what releases it, or undefined while another identify has it. */
+  claim(key: string): (() => void) | undefined {
+    if (this.#claims.has(key)) return undefined;
     let settle = () => {};
     this.#claims.set(
       key,
@@ -124,6 +124,11 @@ export class Users {
       this.#claims.delete(key);
       settle();
     };
+  }
+
+  /** Resolves when the claim that another identify has ends. */
+  async claimEnds(key: string): Promise<void> {
+    await this.#claims.get(key);
   }
 
   /** Makes the guest that this client is from now on. The username must be free. */

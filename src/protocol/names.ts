@@ -5,6 +5,8 @@
 
 const USERNAME_CHARACTERS_MAX = 128;
 const NICKNAME_CHARACTERS_MAX = 64;
+/** NFKC joins at most four characters, of two units each, into one: text longer than this for each cannot come out allowed. */
+const UNITS_PER_CHARACTER_MAX = 8;
 
 /** No 0 O 1 I L: a code is read aloud and typed by people. 31 symbols, so six of them are 887,503,681 codes. */
 export const CODE_ALPHABET = '23456789ABCDEFGHJKMNPQRSTUVWXYZ';
@@ -25,8 +27,7 @@ const FORBIDDEN =
 
 /** NFKC form of a name, or undefined when it is not allowed. */
 function readName(text: string, charactersMax: number): string | undefined {
-  // NFKC joins at most four characters, of two units each, into one: what is longer than this cannot come out allowed.
-  if (text.length > charactersMax * 8) return undefined;
+  if (text.length > charactersMax * UNITS_PER_CHARACTER_MAX) return undefined;
   const name = text.normalize('NFKC');
   if (name.length === 0 || name.trim() !== name || FORBIDDEN.test(name)) return undefined;
   // A character may take two UTF-16 units: count only when the length alone does not decide.
@@ -46,6 +47,8 @@ export function readNickname(text: string): string | undefined {
 
 /** The username as it is compared: Unicode lower case of the NFKC form. Takes any text; what no username can be equals none. */
 export function usernameKey(text: string): string {
+  // Normal forms sort combining marks, which takes quadratic time: 30,000 of them would stop everybody for a second.
+  if (text.length > USERNAME_CHARACTERS_MAX * UNITS_PER_CHARACTER_MAX) return '';
   return PLAIN.test(text) ? text : text.normalize('NFKC').toLowerCase().normalize('NFKC');
 }
 
