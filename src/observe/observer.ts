@@ -1,7 +1,9 @@
 /** The exchange's Observer: what it tells of goes to the counts, the stats and the log. */
 import { createHmac } from 'node:crypto';
+import type { Side } from '../exchange/connections.ts';
 import type { ExchangeEvent, Observer } from '../exchange/ports.ts';
-import type { Fields, Log } from './log.ts';
+import type { Fields } from './events.ts';
+import { forwardedWay, type Log, type Way } from './log.ts';
 import type { Counts } from './metrics.ts';
 import type { Stats } from './stats.ts';
 
@@ -21,6 +23,7 @@ export interface ObserverParts {
 }
 
 export function observer({ log, counts, stats, tagKey, addressKind }: ObserverParts): Observer {
+  const ways = { question: new WeakMap<Side, Way>(), answer: new WeakMap<Side, Way>() };
   return {
     tag: (userKey) => userTag(tagKey, userKey),
     received(type, bytes) {
@@ -31,7 +34,12 @@ export function observer({ log, counts, stats, tagKey, addressKind }: ObserverPa
       if (type === 'question') counts.questions++;
       else counts.answers++;
       stats().lastMessage = { time: now, length, type };
-      log.forwarded(type, now, from.connection.id.slice(0, 6), from.user.tag, from.other.user.tag, length);
+      let way = ways[type].get(from);
+      if (way === undefined) {
+        way = forwardedWay(type, from.connection.id.slice(0, 6), from.user.tag, from.other.user.tag);
+        ways[type].set(from, way);
+      }
+      log.forwarded(way, now, length);
     },
     refused(_client, code) {
       counts.errors.set(code, (counts.errors.get(code) ?? 0) + 1);

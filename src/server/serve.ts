@@ -41,7 +41,7 @@ export function serve(version: string): void {
     'hex',
   );
   const output = standardOutput();
-  const log = new Log({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, write: output.write });
+  const log = new Log({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, output });
   let running: Running | undefined;
   handleSignals(() => running, log, output, clock);
   running = start(config, version, password, tagKey, log, output);

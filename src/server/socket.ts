@@ -87,7 +87,7 @@ export class Sockets {
       sendPingsAutomatically: true,
       ...(upgrade === undefined ? {} : { upgrade }),
       open: (ws) => this.#guard('open', () => this.#opened(ws)),
-      message: (ws, message, isBinary) => this.#message(ws, message, isBinary),
+      message: (ws, message) => this.#message(ws, message),
       pong: (ws) => this.#guard('pong', () => this.#ponged(ws)),
       close: (ws) => this.#guard('close', () => this.#closed(ws)),
     });
@@ -108,16 +108,15 @@ export class Sockets {
   }
 
   /** Every frame comes through here: kept flat, without closures. */
-  #message(ws: WebSocket<SocketData>, message: ArrayBuffer, isBinary: boolean): void {
+  #message(ws: WebSocket<SocketData>, message: ArrayBuffer): void {
     const { client } = ws.getUserData();
     if (client === undefined) return;
     const { stopwatch, clock, handled, failed } = this.#options;
     const startedAt = stopwatch();
     this.#current = ws;
     try {
-      // uWS has checked that a text frame is UTF-8.
-      const text = isBinary ? decodeStrictly(message) : Buffer.from(message).toString('utf8');
-      this.#exchange?.received(client, text, message.byteLength, clock());
+      // A TextDecoder is a third faster than a Buffer here, and as fast when it checks.
+      this.#exchange?.received(client, decodeUtf8(message), message.byteLength, clock());
     } catch (error) {
       failed('message', error);
     }
@@ -148,7 +147,8 @@ export class Sockets {
   }
 }
 
-function decodeStrictly(bytes: ArrayBuffer): string | undefined {
+/** Undefined when the bytes are not UTF-8, as only those of a binary frame can be. */
+function decodeUtf8(bytes: ArrayBuffer): string | undefined {
   try {
     return strictUtf8.decode(bytes);
   } catch {
