@@ -91,7 +91,7 @@ async function redeem(
   const makerIsHere = makerOf(state, invite) === maker;
   const refusal = mayJoin(state, user, maker);
   if (makerIsHere && (!client.open || refusal !== undefined)) {
-    await state.ports.store.addInvite(invite, now);
+    if (state.invites.has(maker, invite.code)) await state.ports.store.addInvite(invite, now);
     return refusal;
   }
   if (!client.open) return undefined;

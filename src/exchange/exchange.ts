@@ -127,9 +127,13 @@ export class Exchange {
     const { waiting } = client;
     if (waiting === undefined) return;
     waiting.bytes += bytes;
-    if (waiting.frames.length >= WAITING_FRAMES_MAX || waiting.bytes > WAITING_BYTES_MAX)
-      this.state.ports.wire.close(client.id, CLOSED_POLICY, 'too much sent while a command was waiting');
-    else waiting.frames.push({ text, bytes });
+    if (waiting.frames.length < WAITING_FRAMES_MAX && waiting.bytes <= WAITING_BYTES_MAX) {
+      waiting.frames.push({ text, bytes });
+      return;
+    }
+    // Gone from this moment: what comes after a frame that was dropped must not take effect.
+    closeClient(this.state, client, this.state.ports.clock());
+    this.state.ports.wire.close(client.id, CLOSED_POLICY, 'too much sent while a command was waiting');
   }
 
   #perform(client: Client, text: string | undefined, bytes: number, now: number): void {

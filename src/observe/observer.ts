@@ -85,11 +85,19 @@ function fieldsOf(event: ExchangeEvent, addressKind: (address: string) => string
 export function describe(error: unknown): Fields {
   if (!(error instanceof Error)) return { error: typeof error };
   const code = (error as NodeJS.ErrnoException).code;
-  // The stack repeats the text before it lists the places.
-  const places = error.stack?.slice(error.stack.indexOf(error.message) + error.message.length);
-  const at = places?.split('\n').find((line) => line.startsWith('    at '));
+  const at = placeOf(error);
   return {
     error: code === undefined ? error.name : `${error.name} ${code}`,
-    ...(at === undefined ? {} : { at: at.trim().slice(3) }),
+    ...(at === undefined ? {} : { at }),
   };
+}
+
+/** File, line and column of the first place in the stack, without the folder. */
+function placeOf({ stack = '', message }: Error): string | undefined {
+  // A stack repeats the error's text, which may hold anything, also what looks like a place. When the text is not where it should be,
+  // it was changed after the stack was made, and nobody can tell where the places begin.
+  const at = stack.indexOf(message);
+  if (!/^[\w$]+( \[\w+\])?(: )?$/.test(stack.slice(0, at === 0 ? stack.indexOf('\n') : at))) return undefined;
+  const places = stack.slice(Math.max(at, 0) + message.length);
+  return /^ {4}at .*?((?:node:[\w/]+|[\w.-]+\.(?:ts|mjs|js)):\d+:\d+)\)?$/m.exec(places)?.[1];
 }

@@ -1,5 +1,5 @@
 /** The data folder: secrets that are made once and kept in files of their own, readable by their owner alone. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorError } from '../config.ts';
 
@@ -20,13 +20,30 @@ export function openDataFolder(path: string): DataFolder {
 }
 
 function readOrMake(file: string, make: () => string): string {
+  const kept = readSecret(file);
+  if (kept !== '') return kept;
+  // Written beside and then linked: a crash leaves no half of it, and when two start at once the first link wins.
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${make()}\n`, { mode: 0o600 });
   try {
-    // 'wx' decides who makes it when two start at once.
-    writeFileSync(file, `${make()}\n`, { mode: 0o600, flag: 'wx' });
+    linkSync(draft, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    // An empty file is what a full disk left.
+    if (readSecret(file) === '') renameSync(draft, file);
   }
-  return readFileSync(file, 'utf8').trim();
+  rmSync(draft, { force: true });
+  return readSecret(file);
+}
+
+/** '' when there is none. */
+function readSecret(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return '';
+  }
 }
 
 function attempt<T>(path: string, work: () => T): T {
