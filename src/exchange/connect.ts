@@ -45,7 +45,9 @@ export async function connect(
   now: number,
 ): Promise<Fault | undefined> {
   if (command.username !== undefined) {
-    const refusal = await become(state, client, { username: command.username, nickname: command.nickname }, now);
+    const { username, nickname } = command;
+    // Who only repeats the username, since this form asks for it, keeps the nickname.
+    const refusal = await become(state, client, { username, nickname, keepsNickname: true }, now);
     if (refusal !== undefined) return refusal;
   }
   const { user } = client;

@@ -10,7 +10,7 @@ import { connect, createInvite, disconnect, listConnections } from './connect.ts
 import { answer, ask, overCommands } from './delivery.ts';
 import { identify } from './identify.ts';
 import { closeClient, endConnection } from './leave.ts';
-import { type Limits, WAITING_BYTES_MAX, WAITING_FRAMES_MAX } from './limits.ts';
+import { type Limits, PROBE_MS, WAITING_BYTES_MAX, WAITING_FRAMES_MAX } from './limits.ts';
 import { type Ports, StorageFailed } from './ports.ts';
 import { type Outcome, State } from './state.ts';
 import type { Client, User } from './users.ts';
@@ -58,12 +58,12 @@ export class Exchange {
   }
 
   /** Whether this address may open one more client. Makes room by closing its oldest unidentified one. */
-  admits(address: string): boolean {
+  admits(address: string, now: number): boolean {
     const { users, limits, ports } = this.state;
     if (limits.clientsPerAddress === 0 || users.countAt(address) < limits.clientsPerAddress) return true;
     const oldest = users.oldestUnidentifiedAt(address);
     if (oldest === undefined) return false;
-    closeClient(this.state, oldest, ports.clock());
+    closeClient(this.state, oldest, now);
     ports.wire.close(oldest.id, CLOSED_POLICY, 'too many clients from this address');
     return true;
   }
@@ -102,7 +102,9 @@ export class Exchange {
   /** To be called a few times a second: what time alone brings about. */
   ticked(now: number): void {
     const { probes, connections, invites, refusals, limits, ports } = this.state;
-    for (const [client, probe] of probes) if (probe.deadline <= now) this.state.settleProbe(client, false);
+    // A clock that was set back would else wait for a time that has been.
+    for (const [client, { askedAt }] of probes)
+      if (now >= askedAt + PROBE_MS || now < askedAt) this.state.settleProbe(client, false);
     // Also when the clock was set back.
     if (Math.abs(now - this.#sweptAt) < SWEEP_MS) return;
     this.#sweptAt = now;

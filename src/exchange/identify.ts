@@ -5,7 +5,6 @@
 import { type Fault, fault, passingFault } from '../protocol/faults.ts';
 import { readNickname, readUsername, usernameKey } from '../protocol/names.ts';
 import { closeClient } from './leave.ts';
-import { PROBE_MS } from './limits.ts';
 import type { Outcome, State } from './state.ts';
 import type { Client } from './users.ts';
 
@@ -15,6 +14,8 @@ const CLOSED_REPLACED = 4001;
 export interface Names {
   readonly username: string;
   readonly nickname?: string | undefined;
+  /** Without a nickname: the one that the user has stays. */
+  readonly keepsNickname?: boolean;
 }
 
 /** Answers `identified`. */
@@ -40,7 +41,8 @@ export function become(state: State, client: Client, names: Names, now: number):
   const username = readUsername(names.username);
   if (username === undefined) return fault('invalid_username');
   // The bound of a nickname is for a given one: by default it is the username, which may be longer.
-  const nickname = names.nickname === undefined ? username : readNickname(names.nickname);
+  const byDefault = names.keepsNickname === true ? (client.user?.nickname ?? username) : username;
+  const nickname = names.nickname === undefined ? byDefault : readNickname(names.nickname);
   if (nickname === undefined) return fault('invalid_nickname');
   const key = usernameKey(username);
   const { user } = client;
@@ -87,7 +89,7 @@ async function takeOver(state: State, client: Client, wish: Wish): Promise<Fault
 
 function isAlive(state: State, held: Client, now: number): Promise<boolean> {
   return new Promise((resolve) => {
-    state.probes.set(held, { deadline: now + PROBE_MS, resolve });
+    state.probes.set(held, { askedAt: now, resolve });
     state.ports.wire.ping(held.id);
   });
 }

@@ -53,10 +53,7 @@ export class Invites {
     const { invitesLive, inviteMinutes } = this.#limits;
     user.invites = user.invites.filter((invite) => invite.expiresAt > now);
     const retired = invitesLive === 0 ? [] : user.invites.slice(0, Math.max(0, user.invites.length + 1 - invitesLive));
-    if (retired.length > 0) {
-      await this.#store.removeInvites(retired.map((invite) => invite.code));
-      user.invites = user.invites.filter((invite) => !retired.includes(invite));
-    }
+    if (retired.length > 0) await this.#retire(user, retired);
     for (let draw = 0; draw < DRAWS_MAX; draw++) {
       const expiresAt = now + inviteMinutes * MINUTE_MS;
       const invite: Invite = { code: this.#chance.code(), userKey: user.key, userId: user.id, expiresAt };
@@ -65,6 +62,17 @@ export class Invites {
       return invite;
     }
     throw new Error('no free code found');
+  }
+
+  /** Out of the list at once, so that nobody gives them back meanwhile; into it again when the store keeps them. */
+  async #retire(user: User, retired: User['invites']): Promise<void> {
+    user.invites = user.invites.filter((invite) => !retired.includes(invite));
+    try {
+      await this.#store.removeInvites(retired.map((invite) => invite.code));
+    } catch (error) {
+      user.invites = [...retired, ...user.invites];
+      throw error;
+    }
   }
 
   /** The user is gone, and so are its codes. */

@@ -13,7 +13,7 @@ export type Outcome = Fault | undefined | Promise<Fault | undefined>;
 
 /** A client that was asked for a sign of life. */
 interface Probe {
-  readonly deadline: number;
+  readonly askedAt: number;
   readonly resolve: (alive: boolean) => void;
 }
 

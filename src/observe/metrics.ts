@@ -101,12 +101,16 @@ export function metrics(counts: Counts, gauges: Gauges): Metrics {
   return { contentType: registry.contentType, text: () => registry.metrics() };
 }
 
-/** A histogram of ours in the shape that the registry asks of a metric. Bounds are powers of two, two apart. */
+/** A histogram of ours in the shape that the registry asks of a metric. Bounds are the numbers before powers of two, two apart. */
 function histogram(name: string, help: string, source: Histogram, unit: number, firstPower: number, lastPower: number) {
   const get = async () => {
     const values: { metricName: string; labels: Record<string, string | number>; value: number }[] = [];
     for (let power = firstPower; power <= lastPower; power += 2)
-      values.push({ metricName: `${name}_bucket`, labels: { le: 2 ** power / unit }, value: source.below(power) });
+      values.push({
+        metricName: `${name}_bucket`,
+        labels: { le: (2 ** power - 1) / unit },
+        value: source.below(power),
+      });
     values.push({ metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: source.count });
     values.push({ metricName: `${name}_sum`, labels: {}, value: source.sum / unit });
     values.push({ metricName: `${name}_count`, labels: {}, value: source.count });

@@ -3,6 +3,7 @@
  * pipes and files do. Gathering makes a line cost a copy of its bytes instead of a system call. It is done here and not by sonic-boom,
  * which measures all that it has gathered at every write: with 64 KiB that was 300 µs a line.
  */
+import { fstatSync } from 'node:fs';
 import sonicBoom from 'sonic-boom';
 
 const FLUSH_MS = 100;
@@ -77,10 +78,14 @@ export class Output {
   }
 }
 
+/**
+ * A file takes a chunk at once (21 µs for 64 KiB) and never makes us wait for a reader, so there the way through the thread pool (130 µs)
+ * is spared; a pipe or a terminal may make us wait.
+ */
 export function standardOutput(): Output {
   const boom = new sonicBoom.SonicBoom({
     fd: 1,
-    sync: false,
+    sync: fstatSync(1).isFile(),
     contentMode: 'buffer',
     maxWrite: 4 * CHUNK_BYTES,
     maxLength: WAITING_BYTES_MAX,

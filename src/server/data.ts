@@ -24,15 +24,19 @@ function readOrMake(file: string, make: () => string): string {
   if (kept !== '') return kept;
   // Written beside and then linked: a crash leaves no half of it, and when two start at once the first link wins.
   const draft = `${file}.${process.pid}`;
-  writeFileSync(draft, `${make()}\n`, { mode: 0o600 });
   try {
+    writeFileSync(draft, `${make()}\n`, { mode: 0o600 });
     linkSync(draft, file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    // An empty file is what a full disk left.
-    if (readSecret(file) === '') renameSync(draft, file);
+    const { code } = error as NodeJS.ErrnoException;
+    // An empty file is what a full disk left; and some file systems have no links.
+    const mayReplace =
+      code === 'EEXIST' ? readSecret(file) === '' : ['EPERM', 'ENOTSUP', 'ENOSYS'].includes(code ?? '');
+    if (mayReplace) renameSync(draft, file);
+    else if (code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
   }
-  rmSync(draft, { force: true });
   return readSecret(file);
 }
 

@@ -117,6 +117,7 @@ function start(
         warn('requests come with a forwarding header and TRUST_PROXY is 0: all clients of the proxy share one address');
     },
     isDraining: () => isDraining,
+    clock,
     failed,
   };
   const listeners = listenAll(config, options);

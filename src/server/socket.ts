@@ -35,6 +35,7 @@ export class Sockets {
   readonly #sockets = new Map<string, WebSocket<SocketData>>();
   /** The socket whose message is being handled: what is sent to it now goes out with what it sent. */
   #current: WebSocket<SocketData> | undefined;
+  #currentId: string | undefined;
   #exchange: Exchange | undefined;
 
   constructor(options: SocketOptions) {
@@ -48,10 +49,12 @@ export class Sockets {
   /** The exchange's Wire. */
   readonly wire: Wire = {
     send: (clientId, text) => {
+      if (clientId === this.#currentId) {
+        this.#current?.send(text);
+        return;
+      }
       const socket = this.#sockets.get(clientId);
-      if (socket === undefined) return;
-      if (socket === this.#current) socket.send(text);
-      else socket.cork(() => socket.send(text));
+      socket?.cork(() => socket.send(text));
     },
     publish: (topic, text) => {
       for (const app of this.#apps) app.publish(topic, text);
@@ -114,6 +117,7 @@ export class Sockets {
     const { stopwatch, clock, handled, failed } = this.#options;
     const startedAt = stopwatch();
     this.#current = ws;
+    this.#currentId = client.id;
     try {
       // A TextDecoder is a third faster than a Buffer here, and as fast when it checks.
       this.#exchange?.received(client, decodeUtf8(message), message.byteLength, clock());
@@ -121,6 +125,7 @@ export class Sockets {
       failed('message', error);
     }
     this.#current = undefined;
+    this.#currentId = undefined;
     handled(stopwatch() - startedAt);
   }
 
@@ -133,7 +138,7 @@ export class Sockets {
     const { client } = ws.getUserData();
     if (client === undefined) return;
     this.#sockets.delete(client.id);
-    if (this.#current === ws) this.#current = undefined;
+    if (this.#currentId === client.id) [this.#current, this.#currentId] = [undefined, undefined];
     this.#exchange?.closed(client, this.#options.clock());
   }
 

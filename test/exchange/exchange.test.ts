@@ -127,7 +127,7 @@ test('a limit that is hit is told to the log, every ten seconds for each client'
 test('at a full address the oldest unidentified client gives way, or nobody is let in', async () => {
   const world = new World({ clientsPerAddress: 3 });
   const [ann, one, two] = [await world.identified('ann'), world.open(), world.open()];
-  assert.ok(world.exchange.admits('192.0.2.1'));
+  assert.ok(world.exchange.admits('192.0.2.1', world.now));
   assert.equal([ann.closedWith, one.closedWith, two.closedWith], [undefined, 1008, undefined]);
   await world.says(one, { type: 'ping' });
   assert.equal(one.take(), [], 'its place is given away');
@@ -135,11 +135,11 @@ test('at a full address the oldest unidentified client gives way, or nobody is l
   await world.close(one);
   for (const [guest, username] of [[two, '2'] as const, [three, '3'] as const])
     await world.request(guest, { type: 'identify', username }, 'identified');
-  assert.not(world.exchange.admits('192.0.2.1'));
-  assert.ok(world.exchange.admits('192.0.2.2'));
+  assert.not(world.exchange.admits('192.0.2.1', world.now));
+  assert.ok(world.exchange.admits('192.0.2.2', world.now));
   await world.close(ann);
-  assert.ok(world.exchange.admits('192.0.2.1'));
-  assert.ok(new World({ clientsPerAddress: 0 }).exchange.admits('192.0.2.1'));
+  assert.ok(world.exchange.admits('192.0.2.1', world.now));
+  assert.ok(new World({ clientsPerAddress: 0 }).exchange.admits('192.0.2.1', world.now));
   await world.assertNothingLeft();
 });
 

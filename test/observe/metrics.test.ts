@@ -70,20 +70,20 @@ test('a histogram has growing buckets, a sum and a count', async () => {
   for (const nanoseconds of [900, 5_000, 2_000_000_000]) counts.handlingNs.add(nanoseconds);
   const told = await scrape(counts);
   assert.equal(only(told, 'magi_frame_bytes'), {
-    'magi_frame_bytes_bucket{le="32"}': 1,
-    'magi_frame_bytes_bucket{le="128"}': 3,
-    'magi_frame_bytes_bucket{le="512"}': 3,
-    'magi_frame_bytes_bucket{le="2048"}': 4,
-    'magi_frame_bytes_bucket{le="8192"}': 4,
-    'magi_frame_bytes_bucket{le="32768"}': 4,
-    'magi_frame_bytes_bucket{le="131072"}': 4,
+    'magi_frame_bytes_bucket{le="31"}': 1,
+    'magi_frame_bytes_bucket{le="127"}': 3,
+    'magi_frame_bytes_bucket{le="511"}': 3,
+    'magi_frame_bytes_bucket{le="2047"}': 4,
+    'magi_frame_bytes_bucket{le="8191"}': 4,
+    'magi_frame_bytes_bucket{le="32767"}': 4,
+    'magi_frame_bytes_bucket{le="131071"}': 4,
     'magi_frame_bytes_bucket{le="+Inf"}': 5,
     magi_frame_bytes_sum: 201_100,
     magi_frame_bytes_count: 5,
   });
   const handling = only(told, 'magi_handling_seconds');
-  assert.is(handling['magi_handling_seconds_bucket{le="0.000002048"}'], 1);
-  assert.is(handling['magi_handling_seconds_bucket{le="0.000008192"}'], 2);
+  assert.is(handling['magi_handling_seconds_bucket{le="0.000002047"}'], 1);
+  assert.is(handling['magi_handling_seconds_bucket{le="0.000008191"}'], 2);
   assert.is(handling['magi_handling_seconds_bucket{le="+Inf"}'], 3);
   assert.is(handling.magi_handling_seconds_count, 3);
   assert.ok(Math.abs((handling.magi_handling_seconds_sum ?? 0) - 2.0000059) < 1e-9);
