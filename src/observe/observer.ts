@@ -23,23 +23,18 @@ export interface ObserverParts {
 }
 
 export function observer({ log, counts, stats, tagKey, addressKind }: ObserverParts): Observer {
-  const ways = { question: new WeakMap<Side, Way>(), answer: new WeakMap<Side, Way>() };
   return {
     tag: (userKey) => userTag(tagKey, userKey),
     received(type, bytes) {
-      counts.received.set(type, (counts.received.get(type) ?? 0) + 1);
+      counts.received[type]++;
       counts.frameBytes.add(bytes);
     },
     forwarded(type, from, length, now) {
       if (type === 'question') counts.questions++;
       else counts.answers++;
-      stats().lastMessage = { time: now, length, type };
-      let way = ways[type].get(from);
-      if (way === undefined) {
-        way = forwardedWay(type, from.connection.id.slice(0, 6), from.user.tag, from.other.user.tag);
-        ways[type].set(from, way);
-      }
-      log.forwarded(way, now, length);
+      stats().last(type, length, now);
+      from.noted ??= waysFrom(from);
+      log.forwarded((from.noted as Ways)[type], now, length);
     },
     refused(_client, code) {
       counts.errors.set(code, (counts.errors.get(code) ?? 0) + 1);
@@ -51,6 +46,13 @@ export function observer({ log, counts, stats, tagKey, addressKind }: ObserverPa
       log.entry('fault', now, { where, ...describe(error) });
     },
   };
+}
+
+type Ways = Readonly<Record<'question' | 'answer', Way>>;
+
+function waysFrom({ connection, user, other }: Side): Ways {
+  const [conn, from, to] = [connection.id.slice(0, 6), user.tag, other.user.tag];
+  return { question: forwardedWay('question', conn, from, to), answer: forwardedWay('answer', conn, from, to) };
 }
 
 function fieldsOf(event: ExchangeEvent, addressKind: (address: string) => string): Fields {

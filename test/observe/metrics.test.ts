@@ -47,7 +47,8 @@ test('the gauges are asked when Prometheus asks', async () => {
 
 test('counts are told by label, and stay the same when they are read again', async () => {
   const counts = new Counts();
-  counts.received.set('ask', 3).set('fault', 1);
+  counts.received.ask = 3;
+  counts.received.fault = 1;
   counts.errors.set('no_connection', 2);
   counts.questions = 3;
   counts.answers = 2;

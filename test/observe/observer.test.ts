@@ -127,7 +127,7 @@ test('messages are counted by kind, with the length of their content alone', asy
   for (const type of ['ask', 'ask', 'fault'] as const) watching.received(type, 100);
   for (const code of ['internal', 'internal', 'no_connection'] as const) watching.refused(ann.client, code, START);
   assert.equal(
-    [...counts.received],
+    Object.entries(counts.received).filter(([, count]) => count > 0),
     [
       ['ask', 2],
       ['fault', 1],

@@ -136,7 +136,7 @@ test('messages a second and handling times are those of the last second', () => 
   assert.equal(second(START + 4_000, 0, 0), [0, 18]);
   // A clock that stands still or goes back makes no numbers that are none.
   for (const now of [START + 4_000, START]) assert.ok(Number.isSafeInteger(second(now, 1, 0)[0]));
-  stats.lastMessage = { time: START, length: 4, type: 'question' };
+  stats.last('question', 4, START);
   counts.errors.set('no_connection', 2);
   const told = read(stats, START);
   assert.equal(told.lastMessage, { time: START, length: 4, type: 'question' });
