@@ -227,4 +227,40 @@ test('messages put together from parts are the same as those encoded whole', () 
   );
 });
 
+test('the short way reads what the long way reads, also of texts that are almost plain', () => {
+  // A space in front is nothing to JSON, and makes the text one for the long way.
+  const same = (text: string) =>
+    assert.equal(JSON.parse(JSON.stringify(decode(text))), JSON.parse(JSON.stringify(decode(` ${text}`))), text);
+  const value = fc.oneof(
+    fc.string({ unit: 'grapheme-ascii' }),
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('', 'ada', '\\u00e9', '\\n', '\\"', '"', '\u2028', '\u007f', '\ud800', '😀', 'x'.repeat(5_000)),
+  );
+  const name = fc.constantFrom('content', 'to', 'id', 'replyTo', 'type', 'extra', '__proto__');
+  const separator = fc.constantFrom(',', ', ', ',  ', ' ,', '');
+  const field = fc.tuple(separator, name, fc.constantFrom(':', ': ', ' :'), value);
+  fc.assert(
+    fc.property(fc.constantFrom('ask', 'answer', 'ping'), fc.array(field, { maxLength: 5 }), (type, fields) => {
+      const rest = fields.map(([comma, key, colon, text]) => `${comma}"${key}"${colon}"${text}"`).join('');
+      same(`{"type":"${type}"${rest}}`);
+    }),
+    { numRuns: 3_000 },
+  );
+  // And of those that the short way is for.
+  const optional = (key: string) => fc.option(fc.string({ maxLength: 70 }).map((text) => [key, text] as const));
+  fc.assert(
+    fc.property(
+      fc.constantFrom('ask', 'answer'),
+      fc.tuple(optional('to'), optional('content'), optional('to'), optional('id'), optional('replyTo')),
+      fc.boolean(),
+      (type, fields, spaced) => {
+        const entries = [['type', type] as const, ...fields.filter((entry) => entry !== null)];
+        const text = entries.map(([key, text]) => `"${key}":${spaced ? ' ' : ''}${JSON.stringify(text)}`);
+        same(`{${text.join(spaced ? ', ' : ',')}}`);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
 test.run();
