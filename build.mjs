@@ -215,7 +215,7 @@ async function test(parts) {
       const { passed, failed, skipped, seconds } = result;
       const summary = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
       process.stdout.write(
-        `${failed > 0 ? '✗' : '✓'} ${relative(ROOT, file)}: ${summary} (${seconds.toFixed(1)} s)\n${failed > 0 ? `${result.output}\n` : ''}`,
+        `${failed > 0 ? '✗' : '✓'} ${relative(ROOT, file)}: ${summary} (${seconds.toFixed(1)} s)\n${failed + skipped > 0 ? `${result.output}\n` : ''}`,
       );
     }
   };

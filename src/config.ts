@@ -143,17 +143,20 @@ export interface Config extends Values {
 /** Settings from the environment, over those of `.env` in the current folder. Throws OperatorError. */
 export function readConfig(environment: NodeJS.ProcessEnv, isTerminal: boolean): Config {
   const file = readDotEnv();
-  const given = { ...file, ...environment };
+  // An empty variable is an unset one, as in most shells' habits.
+  const given = {
+    ...file,
+    ...Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim() !== '')),
+  };
   const read: Record<string, unknown> = {};
   for (const [name, setting] of Object.entries(SETTINGS) as [SettingName, Setting<unknown>][]) {
-    // An empty variable is an unset one, as in most shells' habits.
     const value = given[name]?.trim() ?? '';
     const isSecret = name === 'ADMIN_PASSWORD';
     read[name] = value === '' ? setting.fallback : setting.read(isSecret ? (given[name] ?? '') : value);
     if (read[name] === undefined)
       throw new OperatorError(`${name} is ${JSON.stringify(value)}: it takes ${setting.takes}.`);
   }
-  if (isTerminal && (given.LOG_FORMAT ?? '') === '') read.LOG_FORMAT = 'pretty';
+  if (isTerminal && (given.LOG_FORMAT?.trim() ?? '') === '') read.LOG_FORMAT = 'pretty';
   const values = read as Values;
   if ((values.TLS_CERT === '') !== (values.TLS_KEY === ''))
     throw new OperatorError('TLS_CERT and TLS_KEY go together: set both, or neither.');
@@ -188,7 +191,8 @@ function limitsOf(values: Values): Limits {
 
 function readDotEnv(): Record<string, string> {
   try {
-    return parseEnv(readFileSync('.env', 'utf8')) as Record<string, string>;
+    // Some editors begin a file with a byte-order mark, which would become part of the first name.
+    return parseEnv(readFileSync('.env', 'utf8').replace(/^\uFEFF/, '')) as Record<string, string>;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
     throw new OperatorError(
@@ -201,7 +205,7 @@ function warnings(inFile: string[], inEnvironment: string[], given: Record<strin
   const ours = Object.keys(SETTINGS);
   const sentences: string[] = [];
   for (const name of new Set([...inFile, ...inEnvironment])) {
-    if (NOT_YET.has(name) && given[name] !== '')
+    if (NOT_YET.has(name) && (given[name] ?? '') !== '')
       sentences.push(`${name} is set, but this version does not have it yet: it changes nothing.`);
     if (ours.includes(name) || NOT_YET.has(name)) continue;
     // The environment is full of other programs' short names; in our own file a near miss is ours.

@@ -14,7 +14,12 @@ test.before(() => copyFileSync(join(ROOT, 'dist/magi-exchange.mjs'), bundle));
 test.after(() => rmSync(folder, { recursive: true, force: true }));
 
 function runBundle(args: string[], env: Record<string, string> = {}, node = process.execPath) {
-  const { status, stdout, stderr } = spawnSync(node, [bundle, ...args], { cwd: folder, env, encoding: 'utf8', timeout: 20_000 });
+  const { status, stdout, stderr } = spawnSync(node, [bundle, ...args], {
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: 20_000,
+  });
   return { status, stdout, stderr };
 }
 
@@ -73,7 +78,10 @@ test('says in one line that this Node cannot load it', () => {
     pretender,
     "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.0.0', modules: '115' } });",
   );
-  const { status, stderr } = spawnSync(process.execPath, ['--require', pretender, bundle], { encoding: 'utf8', env: {} });
+  const { status, stderr } = spawnSync(process.execPath, ['--require', pretender, bundle], {
+    encoding: 'utf8',
+    env: {},
+  });
   assert.is(status, 78);
   assert.is(stderr.trim().split('\n').length, 1);
   assert.match(stderr, /Node 20\.0\.0.*needs Node 22/);
@@ -85,7 +93,11 @@ test('a second exchange on the same port fails with one line', async () => {
     const cache = join(folder, 'cache');
     mkdirSync(cache, { recursive: true });
     chmodSync(cache, 0o700);
-    const { status, stderr } = runBundle([], { PORT: String(exchange.port), DATA_DIR: 'memory', XDG_CACHE_HOME: cache });
+    const { status, stderr } = runBundle([], {
+      PORT: String(exchange.port),
+      DATA_DIR: 'memory',
+      XDG_CACHE_HOME: cache,
+    });
     assert.is(status, 1);
     assert.is(stderr.trim().split('\n').length, 1);
     assert.match(stderr, /PORT/);

@@ -45,7 +45,9 @@ export async function connect(
   now: number,
 ): Promise<Fault | undefined> {
   if (command.username !== undefined) {
-    const refusal = await become(state, client, { username: command.username, nickname: command.nickname }, now);
+    const { username, nickname } = command;
+    // Who only repeats the username, since this form asks for it, keeps the nickname.
+    const refusal = await become(state, client, { username, nickname, keepsNickname: true }, now);
     if (refusal !== undefined) return refusal;
   }
   const { user } = client;
@@ -91,7 +93,7 @@ async function redeem(
   const makerIsHere = makerOf(state, invite) === maker;
   const refusal = mayJoin(state, user, maker);
   if (makerIsHere && (!client.open || refusal !== undefined)) {
-    await state.ports.store.addInvite(invite, now);
+    if (state.invites.has(maker, invite.code)) await state.ports.store.addInvite(invite, now);
     return refusal;
   }
   if (!client.open) return undefined;

@@ -11,6 +11,8 @@ export interface Side {
   readonly topic: string;
   /** Questions that this user was asked and has not answered. */
   openQuestions: number;
+  /** Where the observer may keep what it needs for every message from here. */
+  noted: unknown;
 }
 
 export interface Connection {
@@ -30,10 +32,17 @@ export class Connections {
   /** Joins two users who are not joined yet. */
   join(id: string, one: User, other: User, now: number): Connection {
     const connection = { id, usedAt: now } as { -readonly [K in keyof Connection]: Connection[K] };
-    const first = { connection, user: one, topic: `${id}/0`, openQuestions: 0 } as {
+    const first = { connection, user: one, topic: `${id}/0`, openQuestions: 0, noted: undefined } as {
       -readonly [K in keyof Side]: Side[K];
     };
-    const second: Side = { connection, user: other, other: first, topic: `${id}/1`, openQuestions: 0 };
+    const second: Side = {
+      connection,
+      user: other,
+      other: first,
+      topic: `${id}/1`,
+      openQuestions: 0,
+      noted: undefined,
+    };
     first.other = second;
     connection.sides = [first, second];
     this.byId.set(id, connection);

@@ -10,7 +10,7 @@ import { connect, createInvite, disconnect, listConnections } from './connect.ts
 import { answer, ask, overCommands } from './delivery.ts';
 import { identify } from './identify.ts';
 import { closeClient, endConnection } from './leave.ts';
-import { type Limits, WAITING_BYTES_MAX, WAITING_FRAMES_MAX } from './limits.ts';
+import { type Limits, PROBE_MS, WAITING_BYTES_MAX, WAITING_FRAMES_MAX } from './limits.ts';
 import { type Ports, StorageFailed } from './ports.ts';
 import { type Outcome, State } from './state.ts';
 import type { Client, User } from './users.ts';
@@ -58,12 +58,12 @@ export class Exchange {
   }
 
   /** Whether this address may open one more client. Makes room by closing its oldest unidentified one. */
-  admits(address: string): boolean {
+  admits(address: string, now: number): boolean {
     const { users, limits, ports } = this.state;
     if (limits.clientsPerAddress === 0 || users.countAt(address) < limits.clientsPerAddress) return true;
     const oldest = users.oldestUnidentifiedAt(address);
     if (oldest === undefined) return false;
-    closeClient(this.state, oldest, ports.clock());
+    closeClient(this.state, oldest, now);
     ports.wire.close(oldest.id, CLOSED_POLICY, 'too many clients from this address');
     return true;
   }
@@ -102,7 +102,9 @@ export class Exchange {
   /** To be called a few times a second: what time alone brings about. */
   ticked(now: number): void {
     const { probes, connections, invites, refusals, limits, ports } = this.state;
-    for (const [client, probe] of probes) if (probe.deadline <= now) this.state.settleProbe(client, false);
+    // A clock that was set back would else wait for a time that has been.
+    for (const [client, { askedAt }] of probes)
+      if (now >= askedAt + PROBE_MS || now < askedAt) this.state.settleProbe(client, false);
     // Also when the clock was set back.
     if (Math.abs(now - this.#sweptAt) < SWEEP_MS) return;
     this.#sweptAt = now;
@@ -116,6 +118,7 @@ export class Exchange {
 
   /** Says goodbye to everybody: each client gets `restarting` with its own time to come back, from `spreadMs`. */
   drain(spreadMs: () => number): void {
+    this.state.isDraining = true;
     for (const client of [...this.state.users.clients.values()]) {
       this.state.say(client, { type: 'restarting', retryAfterMs: spreadMs() });
       this.state.ports.wire.close(client.id, 1012, 'restarting');
@@ -126,9 +129,13 @@ export class Exchange {
     const { waiting } = client;
     if (waiting === undefined) return;
     waiting.bytes += bytes;
-    if (waiting.frames.length >= WAITING_FRAMES_MAX || waiting.bytes > WAITING_BYTES_MAX)
-      this.state.ports.wire.close(client.id, CLOSED_POLICY, 'too much sent while a command was waiting');
-    else waiting.frames.push({ text, bytes });
+    if (waiting.frames.length < WAITING_FRAMES_MAX && waiting.bytes <= WAITING_BYTES_MAX) {
+      waiting.frames.push({ text, bytes });
+      return;
+    }
+    // Gone from this moment: what comes after a frame that was dropped must not take effect.
+    closeClient(this.state, client, this.state.ports.clock());
+    this.state.ports.wire.close(client.id, CLOSED_POLICY, 'too much sent while a command was waiting');
   }
 
   #perform(client: Client, text: string | undefined, bytes: number, now: number): void {

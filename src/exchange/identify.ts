@@ -5,16 +5,17 @@
 import { type Fault, fault, passingFault } from '../protocol/faults.ts';
 import { readNickname, readUsername, usernameKey } from '../protocol/names.ts';
 import { closeClient } from './leave.ts';
-import { PROBE_MS } from './limits.ts';
 import type { Outcome, State } from './state.ts';
-import type { Client, User } from './users.ts';
+import type { Client } from './users.ts';
 
 /** A client whose name was given to another: the socket is closed with this code. */
-export const CLOSED_REPLACED = 4001;
+const CLOSED_REPLACED = 4001;
 
 export interface Names {
   readonly username: string;
   readonly nickname?: string | undefined;
+  /** Without a nickname: the one that the user has stays. */
+  readonly keepsNickname?: boolean;
 }
 
 /** Answers `identified`. */
@@ -40,7 +41,8 @@ export function become(state: State, client: Client, names: Names, now: number):
   const username = readUsername(names.username);
   if (username === undefined) return fault('invalid_username');
   // The bound of a nickname is for a given one: by default it is the username, which may be longer.
-  const nickname = names.nickname === undefined ? username : readNickname(names.nickname);
+  const byDefault = names.keepsNickname === true ? (client.user?.nickname ?? username) : username;
+  const nickname = names.nickname === undefined ? byDefault : readNickname(names.nickname);
   if (nickname === undefined) return fault('invalid_nickname');
   const key = usernameKey(username);
   const { user } = client;
@@ -49,60 +51,55 @@ export function become(state: State, client: Client, names: Names, now: number):
     state.users.rename(user, nickname);
     return undefined;
   }
-  const holder = state.users.byKey.get(key);
   const lockedMs = state.refusals.lockedMs(client.address, state.limits.refusalsPerAddress, now);
   if (lockedMs > 0) return passingFault('too_many_attempts', lockedMs);
-  if (holder === undefined && !state.users.isClaimed(key)) {
-    join(state, client, { key, username, nickname }, now);
-    return undefined;
-  }
-  if (holder === undefined || !state.users.claim(key)) return taken(state, client, now);
-  return takeOver(state, client, holder, { key, username, nickname }, now);
+  const wish = { key, username, nickname };
+  if (state.users.byKey.has(key) || state.users.isClaimed(key)) return takeOver(state, client, wish);
+  join(state, client, wish, now);
+  return undefined;
 }
 
-interface Claim {
+interface Wish {
   readonly key: string;
   readonly username: string;
   readonly nickname: string;
 }
 
-/** Asks the holder for a sign of life; without one in PROBE_MS its name is free. */
-async function takeOver(
-  state: State,
-  client: Client,
-  holder: User,
-  claim: Claim,
-  now: number,
-): Promise<Fault | undefined> {
+/** Asks the holder, if there is still one when it is our turn, for a sign of life; without one in PROBE_MS its name is free. */
+async function takeOver(state: State, client: Client, wish: Wish): Promise<Fault | undefined> {
+  let release = state.users.claim(wish.key);
+  while (release === undefined) {
+    await state.users.claimEnds(wish.key);
+    release = state.users.claim(wish.key);
+  }
   try {
-    for (const held of [...holder.clients])
-      if (await isAlive(state, held, now)) return taken(state, client, state.ports.clock());
-    const later = state.ports.clock();
-    if (!client.open) return undefined;
-    for (const held of [...holder.clients]) {
-      closeClient(state, held, later);
+    const holder = state.users.byKey.get(wish.key);
+    for (const held of [...(holder?.clients ?? [])]) {
+      if (await isAlive(state, held, state.ports.clock())) return client.open ? taken(state, client) : undefined;
+      // Also when whoever asked has gone meanwhile: the name is free for the next.
+      closeClient(state, held, state.ports.clock());
       state.ports.wire.close(held.id, CLOSED_REPLACED, 'replaced');
     }
-    join(state, client, claim, later);
+    if (client.open) join(state, client, wish, state.ports.clock());
     return undefined;
   } finally {
-    state.users.release(claim.key);
+    release();
   }
 }
 
 function isAlive(state: State, held: Client, now: number): Promise<boolean> {
   return new Promise((resolve) => {
-    state.probes.set(held, { deadline: now + PROBE_MS, resolve });
+    state.probes.set(held, { askedAt: now, resolve });
     state.ports.wire.ping(held.id);
   });
 }
 
-function taken(state: State, client: Client, now: number): Fault {
-  state.refusals.fail(client.address, state.limits.refusalsPerAddress, now);
+function taken(state: State, client: Client): Fault {
+  state.refusals.fail(client.address, state.limits.refusalsPerAddress, state.ports.clock());
   return fault('username_taken');
 }
 
-function join(state: State, client: Client, { key, username, nickname }: Claim, now: number): void {
+function join(state: State, client: Client, { key, username, nickname }: Wish, now: number): void {
   state.users.join(client, key, username, nickname, state.ports.observer.tag(key), now);
   state.ports.observer.happened({ event: 'identified', client }, now);
 }

@@ -48,21 +48,31 @@ export class Invites {
     return undefined;
   }
 
-  /** Makes a code for the user and retires the oldest beyond the live ones. */
+  /** Makes a code for the user. First retires the oldest beyond the live ones: whatever fails, there are never too many. */
   async make(user: User, now: number): Promise<Invite> {
-    const expiresAt = now + this.#limits.inviteMinutes * MINUTE_MS;
+    const { invitesLive, inviteMinutes } = this.#limits;
+    user.invites = user.invites.filter((invite) => invite.expiresAt > now);
+    const retired = invitesLive === 0 ? [] : user.invites.slice(0, Math.max(0, user.invites.length + 1 - invitesLive));
+    if (retired.length > 0) await this.#retire(user, retired);
     for (let draw = 0; draw < DRAWS_MAX; draw++) {
+      const expiresAt = now + inviteMinutes * MINUTE_MS;
       const invite: Invite = { code: this.#chance.code(), userKey: user.key, userId: user.id, expiresAt };
       if (!(await this.#store.addInvite(invite, now))) continue;
-      const live = user.invites.filter((other) => other.expiresAt > now);
-      live.push(invite);
-      const { invitesLive } = this.#limits;
-      const retired = invitesLive === 0 ? [] : live.splice(0, Math.max(0, live.length - invitesLive));
-      user.invites = live;
-      if (retired.length > 0) await this.#store.removeInvites(retired.map((other) => other.code));
+      user.invites.push(invite);
       return invite;
     }
     throw new Error('no free code found');
+  }
+
+  /** Out of the list at once, so that nobody gives them back meanwhile; into it again when the store keeps them. */
+  async #retire(user: User, retired: User['invites']): Promise<void> {
+    user.invites = user.invites.filter((invite) => !retired.includes(invite));
+    try {
+      await this.#store.removeInvites(retired.map((invite) => invite.code));
+    } catch (error) {
+      user.invites = [...retired, ...user.invites];
+      throw error;
+    }
   }
 
   /** The user is gone, and so are its codes. */
@@ -70,6 +80,11 @@ export class Invites {
     const codes = user.invites.map((invite) => invite.code);
     user.invites = [];
     if (codes.length > 0) await this.#store.removeInvites(codes);
+  }
+
+  /** Whether the user still has this code: it may have been retired meanwhile. */
+  has(user: User, code: string): boolean {
+    return user.invites.some((invite) => invite.code === code);
   }
 
   forget(user: User, code: string): void {

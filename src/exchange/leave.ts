@@ -22,7 +22,14 @@ export function endConnection(state: State, connection: Connection, reason: EndR
   state.connections.end(connection);
   for (const { user, other, topic } of connection.sides) {
     for (const client of user.clients) state.ports.wire.unsubscribe(client.id, topic);
-    state.tell(user, { type: 'friend_disconnected', friend: friend(other.user), connectionId: connection.id, reason });
+    // When everybody is sent away, each is told so once.
+    if (!state.isDraining)
+      state.tell(user, {
+        type: 'friend_disconnected',
+        friend: friend(other.user),
+        connectionId: connection.id,
+        reason,
+      });
   }
   state.ports.observer.happened({ event: 'disconnected', connection, reason }, now);
 }

@@ -73,26 +73,40 @@ export function rate(count: number, perMs: number, burst: number): Rate {
   return count === 0 ? { burst: 0, intervalMs: 0 } : { burst, intervalMs: perMs / count };
 }
 
-/** A token bucket in one number: the time at which it is full again (the generic cell rate algorithm, ITU-T I.371). */
+/** A token bucket: when it was last full, and what was taken since. A time alone would gather rounding errors with every token. */
 export class Bucket {
   #fullAt = 0;
+  #taken = 0;
 
   /** Takes a token. Returns 0, or the milliseconds until there is one. */
   take({ burst, intervalMs }: Rate, now: number): number {
     if (intervalMs === 0) return 0;
-    const deepest = now + burst * intervalMs;
-    // Not before now: the bucket holds no more than its burst. Not after the deepest: the clock was set back.
-    const fullAt = Math.min(Math.max(this.#fullAt, now), deepest) + intervalMs;
-    // The slack is for binary fractions: 6,000 / 7 added seven times is not exactly 6,000.
-    if (fullAt > deepest + 0.001) return fullAt - deepest;
-    this.#fullAt = fullAt;
+    const owedMs = this.#owedMs(intervalMs, now);
+    if (owedMs <= 0) this.#begin(now, 0);
+    // Owing more than all there is means that the clock was set back.
+    else if (owedMs > burst * intervalMs) this.#begin(now, burst);
+    const waitMs = this.#owedMs(intervalMs, now) - (burst - 1) * intervalMs;
+    // The slack is for binary fractions, such as 60,000 / 44.
+    if (waitMs > 0.001) return waitMs;
+    this.#taken++;
     return 0;
   }
 
   /** Whole tokens left; undefined when there is no bound. */
   remaining({ burst, intervalMs }: Rate, now: number): number | undefined {
     if (intervalMs === 0) return undefined;
-    return Math.max(0, Math.floor((burst * intervalMs - Math.max(0, this.#fullAt - now)) / intervalMs + 0.001));
+    const owed = Math.max(0, this.#owedMs(intervalMs, now)) / intervalMs;
+    return Math.max(0, Math.floor(burst - owed + 0.001));
+  }
+
+  /** Milliseconds until it is full again. */
+  #owedMs(intervalMs: number, now: number): number {
+    return this.#fullAt + this.#taken * intervalMs - now;
+  }
+
+  #begin(fullAt: number, taken: number): void {
+    this.#fullAt = fullAt;
+    this.#taken = taken;
   }
 }
 
@@ -121,8 +135,10 @@ export class Attempts {
   /** Milliseconds until the next attempt is allowed, 0 if now. `allowed`: attempts in a window. */
   lockedMs(allowed: number, now: number): number {
     if (allowed === 0) return 0;
-    // A clock that was set back must not lock for longer than the longest lock.
-    if (this.#lockedUntil > now) return Math.min(this.#lockedUntil - now, this.#policy.lockMsMax);
+    // A clock that was set back must not lock for longer than the longest lock, nor make the window longer.
+    this.#lockedUntil = Math.min(this.#lockedUntil, now + this.#policy.lockMsMax);
+    this.#since = Math.min(this.#since, now);
+    if (this.#lockedUntil > now) return this.#lockedUntil - now;
     // Over a bound that was lowered meanwhile (see WRONG_CODES_PER_ADDRESS_UNDER_ATTACK).
     if (this.#count >= allowed && this.#inWindow(now)) return this.#since + this.#policy.windowMs - now;
     return 0;
@@ -195,21 +211,29 @@ export class AttemptBook {
 /** How often something happened in the last half hour, to the minute. */
 export class Window {
   readonly #minutes = new Map<number, number>();
-  #total = 0;
 
   add(now: number): void {
-    const minute = Math.floor(now / MINUTE_MS);
+    const minute = this.#forget(now);
     this.#minutes.set(minute, (this.#minutes.get(minute) ?? 0) + 1);
-    this.#total++;
   }
 
   count(now: number): number {
+    this.#forget(now);
+    let total = 0;
+    for (const count of this.#minutes.values()) total += count;
+    return total;
+  }
+
+  /** Forgets what is older than half an hour; at most 31 entries are left. Returns the current minute. */
+  #forget(now: number): number {
+    const current = Math.floor(now / MINUTE_MS);
     const oldest = Math.floor((now - CODE_WINDOW_MS) / MINUTE_MS);
     for (const [minute, count] of this.#minutes) {
-      if (minute > oldest) break;
+      if (minute > oldest && minute <= current) continue;
       this.#minutes.delete(minute);
-      this.#total -= count;
+      // What seems to be to come was before the clock was set back: it counts from now.
+      if (minute > current) this.#minutes.set(current, (this.#minutes.get(current) ?? 0) + count);
     }
-    return this.#total;
+    return current;
   }
 }

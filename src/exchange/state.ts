@@ -13,7 +13,7 @@ export type Outcome = Fault | undefined | Promise<Fault | undefined>;
 
 /** A client that was asked for a sign of life. */
 interface Probe {
-  readonly deadline: number;
+  readonly askedAt: number;
   readonly resolve: (alive: boolean) => void;
 }
 
@@ -25,6 +25,8 @@ export class State {
   readonly invites: Invites;
   /** Refused identifies by address. */
   readonly refusals = new AttemptBook(ATTEMPTS);
+  /** Everybody has been told to come back later. */
+  isDraining = false;
   /** By the client that was asked. */
   readonly probes = new Map<Client, Probe>();
   readonly frames: Rate;

@@ -56,8 +56,8 @@ export class Users {
   readonly clients = new Map<string, Client>();
   readonly byKey = new Map<string, User>();
   readonly #byAddress = new Map<string, Set<Client>>();
-  /** Usernames for which an identify is waiting. */
-  readonly #claims = new Set<string>();
+  /** Usernames for which an identify is waiting, with the promise of its end. */
+  readonly #claims = new Map<string, Promise<void>>();
 
   open(id: string, address: string, now: number): Client {
     const client: Client = {
@@ -106,19 +106,29 @@ export class Users {
     return largest;
   }
 
-  /** Claims a username for an identify that has to wait. False: another one is already waiting for it. */
-  claim(key: string): boolean {
-    if (this.#claims.has(key)) return false;
-    this.#claims.add(key);
-    return true;
-  }
-
-  release(key: string): void {
-    this.#claims.delete(key);
-  }
-
   isClaimed(key: string): boolean {
     return this.#claims.has(key);
+  }
+
+  /** Claims a username: returns what releases it, or undefined while another identify has it. */
+  claim(key: string): (() => void) | undefined {
+    if (this.#claims.has(key)) return undefined;
+    let settle = () => {};
+    this.#claims.set(
+      key,
+      new Promise((resolve) => {
+        settle = resolve;
+      }),
+    );
+    return () => {
+      this.#claims.delete(key);
+      settle();
+    };
+  }
+
+  /** Resolves when the claim that another identify has ends. */
+  async claimEnds(key: string): Promise<void> {
+    await this.#claims.get(key);
   }
 
   /** Makes the guest that this client is from now on. The username must be free. */

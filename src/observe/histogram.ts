@@ -10,11 +10,9 @@ export class Histogram {
   count = 0;
   sum = 0;
 
-  /** `value`: a positive number below 2^31; its fraction does not count. */
+  /** `value`: its fraction does not count; below 4 it counts as 4, from 2^31 on it is in the last bucket. */
   add(value: number): void {
-    const whole = value < 4 ? 4 : value | 0;
-    const power = 31 - Math.clz32(whole);
-    const index = (power << SUBDIVISIONS_LOG2) | ((whole >> (power - SUBDIVISIONS_LOG2)) & 3);
+    const index = value < 2 ** 31 ? indexOf(value < 4 ? 4 : value | 0) : BUCKETS - 1;
     this.counts[index] = (this.counts[index] ?? 0) + 1;
     this.count++;
     this.sum += value;
@@ -44,6 +42,11 @@ export class Histogram {
     this.count = 0;
     this.sum = 0;
   }
+}
+
+function indexOf(whole: number): number {
+  const power = 31 - Math.clz32(whole);
+  return (power << SUBDIVISIONS_LOG2) | ((whole >> (power - SUBDIVISIONS_LOG2)) & 3);
 }
 
 function upperBound(index: number): number {

@@ -1,168 +1,175 @@
 /**
- * The log (protocol part 7). One event is one entry and is put into JSON once: the same line goes to standard output, to the newest
- * 500 that the admin panel shows, and to those who follow. What may appear is the table of events and the list of fields below and
- * nothing else: never content, a whole code, a nickname, a username or an address.
+ * The log (protocol part 7). One event is one entry: a JSON line to standard output (or a readable one on a terminal), to the newest
+ * 500 that the admin panel shows, and to those who follow. What may appear is the table of events and the list of fields and nothing
+ * else: never content, a whole code, a nickname, a username or an address.
  */
+import { EVENTS, type EventName, FIELDS, type Fields, LEVELS, type Level } from './events.ts';
+import type { Output } from './output.ts';
 
 const RECENT_MAX = 500;
-
-export const LEVELS = ['debug', 'info', 'warn', 'error'] as const;
-export type Level = (typeof LEVELS)[number];
-
-interface EventKind {
-  readonly level: Level;
-  readonly icon: string;
-  readonly message: string;
-}
-
-const EVENTS = {
-  started: { level: 'info', icon: '🚀', message: 'Exchange started' },
-  draining: { level: 'info', icon: '⏳', message: 'Draining: saying goodbye to everybody' },
-  stopped: { level: 'info', icon: '🛑', message: 'Exchange stopped' },
-  client_opened: { level: 'info', icon: '🔌', message: 'Client opened' },
-  client_closed: { level: 'info', icon: '👋', message: 'Client closed' },
-  identified: { level: 'info', icon: '👤', message: 'User identified' },
-  invite_created: { level: 'info', icon: '🎫', message: 'Invite created' },
-  invite_used: { level: 'info', icon: '🎟️', message: 'Invite used' },
-  invite_refused: { level: 'warn', icon: '⛔', message: 'Invite code refused' },
-  connected: { level: 'info', icon: '🤝', message: 'Users connected' },
-  disconnected: { level: 'info', icon: '💔', message: 'Users disconnected' },
-  question_forwarded: { level: 'info', icon: '❓', message: 'Question forwarded' },
-  answer_forwarded: { level: 'info', icon: '💬', message: 'Answer forwarded' },
-  limit_hit: { level: 'warn', icon: '🚦', message: 'Limit hit' },
-  admin_login: { level: 'info', icon: '🔑', message: 'Admin logged in' },
-  admin_refused: { level: 'warn', icon: '🔒', message: 'Admin password refused' },
-  warning: { level: 'warn', icon: '⚠️', message: 'Warning' },
-  fault: { level: 'error', icon: '🔥', message: 'Fault in the exchange' },
-} as const satisfies Record<string, EventKind>;
-
-export type EventName = keyof typeof EVENTS;
-
-/** All that an entry may say beyond its event. Every value is a number or a word of ours, cut short where it stems from a client. */
-export interface Fields {
-  client?: string;
-  user?: string;
-  conn?: string;
-  user1?: string;
-  user2?: string;
-  from?: string;
-  to?: string;
-  length?: number;
-  /** The first two of a code's six characters. */
-  invite?: string;
-  code?: string;
-  reason?: string;
-  locked?: boolean;
-  /** localhost, private or remote. */
-  address?: string;
-  host?: string;
-  port?: number;
-  tlsPort?: number;
-  url?: string;
-  login?: string;
-  version?: string;
-  clients?: number;
-  /** Where in our code, and what kind of error: never its text, which may quote a client. */
-  where?: string;
-  error?: string;
-  at?: string;
-  hint?: string;
-}
-
-const FIELDS: readonly (keyof Fields)[] = [
-  ...([
-    'client',
-    'user',
-    'conn',
-    'user1',
-    'user2',
-    'from',
-    'to',
-    'length',
-    'invite',
-    'code',
-    'reason',
-    'locked',
-    'address',
-  ] as const),
-  ...(['host', 'port', 'tlsPort', 'url', 'login', 'version', 'clients', 'where', 'error', 'at', 'hint'] as const),
-];
 
 export interface LogOptions {
   readonly level: Level | 'silent';
   readonly format: 'json' | 'pretty';
-  /** Takes whole lines, each with its line end. */
-  readonly write: (text: string) => void;
+  readonly output: Output;
 }
 
+/** Takes an entry as JSON, without a line end. */
+export type Follower = (line: string, level: Level) => void;
+
+/** An entry of the newest ones; its JSON is made when somebody asks. */
 interface Recent {
   readonly time: number;
   readonly rank: number;
-  readonly line: string;
+  readonly json: () => string;
 }
-
-export type Follower = (line: string, level: Level) => void;
 
 export class Log {
   readonly #rankMin: number;
   readonly #format: 'json' | 'pretty';
-  readonly #write: (text: string) => void;
-  readonly #recent: Recent[] = [];
+  readonly #output: Output;
+  readonly #recent: (Recent | Forwarded)[] = [];
   /** Where in `#recent` the next entry goes once that is full. */
   #next = 0;
   readonly #followers = new Set<Follower>();
+  /** The time of the last forwarded message and its 13 digits: many messages share one. */
+  #time = 0;
+  readonly #digits = new Uint8Array(TIME_DIGITS);
 
-  constructor({ level, format, write }: LogOptions) {
+  constructor({ level, format, output }: LogOptions) {
     this.#rankMin = level === 'silent' ? LEVELS.length : LEVELS.indexOf(level);
     this.#format = format;
-    this.#write = write;
+    this.#output = output;
   }
 
   entry(event: EventName, now: number, fields: Fields = {}): void {
-    const { level, icon, message } = EVENTS[event];
+    const { level } = EVENTS[event];
     const rank = LEVELS.indexOf(level);
     if (rank < this.#rankMin) return;
-    let line = `{"time":${now},"level":"${level}","event":"${event}","icon":"${icon}","message":"${message}"`;
-    for (const name of FIELDS) {
-      const value = fields[name];
-      if (value !== undefined) line += `,"${name}":${JSON.stringify(value)}`;
-    }
-    this.#keep(now, rank, level, `${line}}`, () => readable(event, now, fields));
+    const line = json(event, now, fields);
+    this.#output.write(this.#format === 'json' ? `${line}\n` : readable(event, now, fields));
+    this.#keep({ time: now, rank, json: () => line });
+    for (const follower of this.#followers) follower(line, level);
   }
 
-  /** The entry of every message, so put together by hand. All arguments are words of ours: none needs quoting. */
-  forwarded(type: 'question' | 'answer', now: number, conn: string, from: string, to: string, length: number): void {
-    if (this.#rankMin > 1) return;
-    const event = type === 'question' ? 'question_forwarded' : 'answer_forwarded';
-    const { icon, message } = EVENTS[event];
-    const head = `{"time":${now},"level":"info","event":"${event}","icon":"${icon}","message":"${message}"`;
-    const line = `${head},"conn":"${conn}","from":"${from}","to":"${to}","length":${length}}`;
-    this.#keep(now, 1, 'info', line, () => readable(event, now, { conn, from, to, length }));
+  /**
+   * The entry of every message, so the line is not put together but copied: only the time and the length are written into it.
+   * `length`: of the content, in UTF-16 units.
+   */
+  forwarded(way: Way, now: number, length: number): void {
+    if (this.#rankMin > INFO) return;
+    if (this.#format === 'json') this.#writeForwarded(way.template, now, length);
+    else this.#output.write(readable(way.event, now, { ...way.fields, length }));
+    this.#keep(new Forwarded(way, now, length));
+    if (this.#followers.size === 0) return;
+    const line = json(way.event, now, { ...way.fields, length });
+    for (const follower of this.#followers) follower(line, 'info');
   }
 
   /** The newest entries later than `since` (ms) and not below `level`, oldest first, each as JSON. */
   recent(since: number, level: Level): string[] {
     const rank = LEVELS.indexOf(level);
     const inOrder = [...this.#recent.slice(this.#next), ...this.#recent.slice(0, this.#next)];
-    return inOrder.filter((entry) => entry.time > since && entry.rank >= rank).map((entry) => entry.line);
+    return inOrder.filter((entry) => entry.time > since && entry.rank >= rank).map((entry) => entry.json());
   }
 
-  /** Calls `follower` with every entry from now on, as JSON, until the returned function is called. */
+  /** Calls `follower` with every entry from now on until the returned function is called. */
   follow(follower: Follower): () => void {
     this.#followers.add(follower);
     return () => this.#followers.delete(follower);
   }
 
-  #keep(time: number, rank: number, level: Level, line: string, pretty: () => string): void {
-    this.#write(this.#format === 'json' ? `${line}\n` : pretty());
-    const entry = { time, rank, line };
+  #keep(entry: Recent): void {
     if (this.#recent.length < RECENT_MAX) this.#recent.push(entry);
     else {
       this.#recent[this.#next] = entry;
       this.#next = (this.#next + 1) % RECENT_MAX;
     }
-    if (this.#followers.size > 0) for (const follower of this.#followers) follower(line, level);
   }
+
+  #writeForwarded(template: Uint8Array, now: number, length: number): void {
+    if (now !== this.#time) {
+      this.#time = now;
+      writeDigits(this.#digits, 0, now, TIME_DIGITS);
+    }
+    const output = this.#output;
+    output.reserve(template.length + LENGTH_DIGITS_MAX + 2);
+    const { bytes, used } = output;
+    bytes.set(template, used);
+    bytes.set(this.#digits, used + TIME_AT);
+    const end = used + template.length;
+    const digits = countDigits(length);
+    writeDigits(bytes, end, length, digits);
+    bytes[end + digits] = CLOSING_BRACE;
+    bytes[end + digits + 1] = LINE_FEED;
+    output.used = end + digits + 2;
+  }
+}
+
+const INFO = LEVELS.indexOf('info');
+const TIME_AT = '{"time":'.length;
+/** Milliseconds since the epoch have this many digits until the year 2286. */
+const TIME_DIGITS = 13;
+const LENGTH_DIGITS_MAX = 10;
+const [CLOSING_BRACE, LINE_FEED, ZERO] = [0x7d, 0x0a, 0x30];
+
+function countDigits(value: number): number {
+  let digits = 1;
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+  return digits;
+}
+
+function writeDigits(bytes: Uint8Array, at: number, value: number, digits: number): void {
+  let rest = value;
+  for (let index = at + digits - 1; index >= at; index--) {
+    const next = Math.floor(rest / 10);
+    bytes[index] = ZERO + rest - next * 10;
+    rest = next;
+  }
+}
+
+/** Who sends what to whom, in the words of the log. */
+export interface Way {
+  readonly event: 'question_forwarded' | 'answer_forwarded';
+  readonly fields: Readonly<Required<Pick<Fields, 'conn' | 'from' | 'to'>>>;
+  /** The line up to the length, with any time of 13 digits in it. */
+  readonly template: Uint8Array;
+}
+
+/** Made once for each side of a connection. */
+export function forwardedWay(type: 'question' | 'answer', conn: string, from: string, to: string): Way {
+  const event = type === 'question' ? 'question_forwarded' : 'answer_forwarded';
+  const fields = { conn, from, to };
+  const line = json(event, 10 ** (TIME_DIGITS - 1), fields);
+  return { event, fields, template: Buffer.from(`${line.slice(0, -1)},"length":`) };
+}
+
+/** The kept entry of a message: as small as can be, since a busy exchange makes and forgets 100,000 a second. */
+class Forwarded implements Recent {
+  readonly rank = INFO;
+  readonly time: number;
+  readonly #way: Way;
+  readonly #length: number;
+
+  constructor(way: Way, time: number, length: number) {
+    this.time = time;
+    this.#way = way;
+    this.#length = length;
+  }
+
+  json(): string {
+    return json(this.#way.event, this.time, { ...this.#way.fields, length: this.#length });
+  }
+}
+
+function json(event: EventName, now: number, fields: Fields): string {
+  const { level, icon, message } = EVENTS[event];
+  let line = `{"time":${now},"level":"${level}","event":"${event}","icon":"${icon}","message":"${message}"`;
+  for (const name of FIELDS) {
+    const value = fields[name];
+    if (value !== undefined) line += `,"${name}":${JSON.stringify(value)}`;
+  }
+  return `${line}}`;
 }
 
 /** `🤝 [00:28:30.456] INFO: Users connected • Conn:def456 • User1:u_3fa9c1d2` */

@@ -4,11 +4,14 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { FaultCode } from '../protocol/faults.ts';
+import { COMMANDS, type CommandType } from '../protocol/messages.ts';
 import { Histogram } from './histogram.ts';
+
+const FRAME_KINDS = [...Object.keys(COMMANDS), 'fault'];
 
 /** Numbers that only grow. */
 export class Counts {
-  readonly received = new Map<string, number>();
+  readonly received = Object.fromEntries(FRAME_KINDS.map((kind) => [kind, 0])) as Record<CommandType | 'fault', number>;
   readonly errors = new Map<FaultCode, number>();
   questions = 0;
   answers = 0;
@@ -51,7 +54,9 @@ export function metrics(counts: Counts, gauges: Gauges): Metrics {
         for (const [value, count] of read()) this.inc({ [label]: value }, count);
       },
     });
-  counter('magi_frames_received_total', 'Frames received, by the type of their command', 'type', () => counts.received);
+  counter('magi_frames_received_total', 'Frames received, by the type of their command', 'type', () =>
+    Object.entries(counts.received).filter(([, count]) => count > 0),
+  );
   counter('magi_messages_forwarded_total', 'Messages forwarded to a friend', 'type', () => [
     ['question', counts.questions],
     ['answer', counts.answers],
@@ -101,12 +106,16 @@ export function metrics(counts: Counts, gauges: Gauges): Metrics {
   return { contentType: registry.contentType, text: () => registry.metrics() };
 }
 
-/** A histogram of ours in the shape that the registry asks of a metric. Bounds are powers of two, two apart. */
+/** A histogram of ours in the shape that the registry asks of a metric. Bounds are the numbers before powers of two, two apart. */
 function histogram(name: string, help: string, source: Histogram, unit: number, firstPower: number, lastPower: number) {
   const get = async () => {
     const values: { metricName: string; labels: Record<string, string | number>; value: number }[] = [];
     for (let power = firstPower; power <= lastPower; power += 2)
-      values.push({ metricName: `${name}_bucket`, labels: { le: 2 ** power / unit }, value: source.below(power) });
+      values.push({
+        metricName: `${name}_bucket`,
+        labels: { le: (2 ** power - 1) / unit },
+        value: source.below(power),
+      });
     values.push({ metricName: `${name}_bucket`, labels: { le: '+Inf' }, value: source.count });
     values.push({ metricName: `${name}_sum`, labels: {}, value: source.sum / unit });
     values.push({ metricName: `${name}_count`, labels: {}, value: source.count });

@@ -1,7 +1,9 @@
 /** The exchange's Observer: what it tells of goes to the counts, the stats and the log. */
 import { createHmac } from 'node:crypto';
+import type { Side } from '../exchange/connections.ts';
 import type { ExchangeEvent, Observer } from '../exchange/ports.ts';
-import type { Fields, Log } from './log.ts';
+import type { Fields } from './events.ts';
+import { forwardedWay, type Log, type Way } from './log.ts';
 import type { Counts } from './metrics.ts';
 import type { Stats } from './stats.ts';
 
@@ -24,14 +26,15 @@ export function observer({ log, counts, stats, tagKey, addressKind }: ObserverPa
   return {
     tag: (userKey) => userTag(tagKey, userKey),
     received(type, bytes) {
-      counts.received.set(type, (counts.received.get(type) ?? 0) + 1);
+      counts.received[type]++;
       counts.frameBytes.add(bytes);
     },
     forwarded(type, from, length, now) {
       if (type === 'question') counts.questions++;
       else counts.answers++;
-      stats().lastMessage = { time: now, length, type };
-      log.forwarded(type, now, from.connection.id.slice(0, 6), from.user.tag, from.other.user.tag, length);
+      stats().last(type, length, now);
+      from.noted ??= waysFrom(from);
+      log.forwarded((from.noted as Ways)[type], now, length);
     },
     refused(_client, code) {
       counts.errors.set(code, (counts.errors.get(code) ?? 0) + 1);
@@ -43,6 +46,13 @@ export function observer({ log, counts, stats, tagKey, addressKind }: ObserverPa
       log.entry('fault', now, { where, ...describe(error) });
     },
   };
+}
+
+type Ways = Readonly<Record<'question' | 'answer', Way>>;
+
+function waysFrom({ connection, user, other }: Side): Ways {
+  const [conn, from, to] = [connection.id.slice(0, 6), user.tag, other.user.tag];
+  return { question: forwardedWay('question', conn, from, to), answer: forwardedWay('answer', conn, from, to) };
 }
 
 function fieldsOf(event: ExchangeEvent, addressKind: (address: string) => string): Fields {
@@ -77,11 +87,19 @@ function fieldsOf(event: ExchangeEvent, addressKind: (address: string) => string
 export function describe(error: unknown): Fields {
   if (!(error instanceof Error)) return { error: typeof error };
   const code = (error as NodeJS.ErrnoException).code;
-  // The stack repeats the text before it lists the places.
-  const places = error.stack?.slice(error.stack.indexOf(error.message) + error.message.length);
-  const at = places?.split('\n').find((line) => line.startsWith('    at '));
+  const at = placeOf(error);
   return {
     error: code === undefined ? error.name : `${error.name} ${code}`,
-    ...(at === undefined ? {} : { at: at.trim().slice(3) }),
+    ...(at === undefined ? {} : { at }),
   };
+}
+
+/** File, line and column of the first place in the stack, without the folder. */
+function placeOf({ stack = '', message }: Error): string | undefined {
+  // A stack repeats the error's text, which may hold anything, also what looks like a place. When the text is not where it should be,
+  // it was changed after the stack was made, and nobody can tell where the places begin.
+  const at = stack.indexOf(message);
+  if (!/^[\w$]+( \[\w+\])?(: )?$/.test(stack.slice(0, at === 0 ? stack.indexOf('\n') : at))) return undefined;
+  const places = stack.slice(Math.max(at, 0) + message.length);
+  return /^ {4}at .*?((?:node:[\w/]+|[\w.-]+\.(?:ts|mjs|js)):\d+:\d+)\)?$/m.exec(places)?.[1];
 }

@@ -19,7 +19,9 @@ export class Stats {
   readonly #startedAt: number;
   readonly #version: string;
   readonly #delay = monitorEventLoopDelay({ resolution: 20 });
-  lastMessage: LastMessage | null = null;
+  #lastTime = 0;
+  #lastLength = 0;
+  #lastType: LastMessage['type'] = 'question';
   messagesPerSecond = 0;
   /** Milliseconds, in the last second. */
   eventLoopDelayP99 = 0;
@@ -40,6 +42,17 @@ export class Stats {
 
   get totalMessages(): number {
     return this.#counts.questions + this.#counts.answers;
+  }
+
+  get lastMessage(): LastMessage | null {
+    return this.#lastTime === 0 ? null : { time: this.#lastTime, length: this.#lastLength, type: this.#lastType };
+  }
+
+  /** A message was forwarded. Three fields: an object for each of 100,000 messages a second would be forgotten unread. */
+  last(type: LastMessage['type'], length: number, now: number): void {
+    this.#lastTime = now;
+    this.#lastLength = length;
+    this.#lastType = type;
   }
 
   /** To be called once a second: closes the running second. */

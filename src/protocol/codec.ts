@@ -9,11 +9,42 @@ import { readId } from './names.ts';
 const schemas = new Map<unknown, ZodType<Command>>(Object.entries(COMMANDS));
 
 /**
+ * A question or an answer as nearly all clients write it: strings with nothing escaped, in the order of the protocol's tables or with
+ * `to` first, and no other field. JSON.parse and the schema would read the same at four times the cost; whatever does not fit goes
+ * that way. The test of this file holds the two against each other.
+ */
+const PLAIN_MESSAGE = (() => {
+  const text = '"([^"\\\\\\u0000-\\u001f\\ud800-\\udfff]*)"';
+  const field = (name: string, value: string) => `"${name}": ?${value}`;
+  const id = '"([A-Za-z0-9_-]{1,64})"';
+  const optional = (part: string) => `(?:, ?${part})?`;
+  const to = field('to', text);
+  return new RegExp(
+    `^\\{"type": ?"(ask|answer)", ?(?:${to}, ?)?${field('content', text)}${optional(to)}${optional(field('id', id))}${optional(field('replyTo', id))}\\}$`,
+  );
+})();
+/** Longer content has to be measured, and its cost is elsewhere. */
+const PLAIN_LENGTH_MAX = 4_096;
+
+function decodePlain(text: string): Command | undefined {
+  if (text.length > PLAIN_LENGTH_MAX) return undefined;
+  const parts = PLAIN_MESSAGE.exec(text);
+  if (parts === null) return undefined;
+  const content = parts[3] ?? '';
+  // As in JSON, of two fields with one name the last counts.
+  const to = parts[4] ?? parts[2];
+  const id = parts[5];
+  return parts[1] === 'ask' ? { type: 'ask', content, to, id } : { type: 'answer', content, to, id, replyTo: parts[6] };
+}
+
+/**
  * Reads one frame. `text` undefined means bytes that are not UTF-8. Faults: `bad_message` (naming the field), `unknown_type`,
  * `message_too_large` (content over 32 KiB of UTF-8; the frame's own bound is the caller's, who has the bytes).
  */
 export function decode(text: string | undefined): Command | Fault {
   if (text === undefined) return fault('bad_message', 'Send UTF-8: these bytes are not.');
+  const plain = decodePlain(text);
+  if (plain !== undefined) return plain;
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -87,12 +118,13 @@ export function encode(message: ServerMessage | Fault): string {
 
 /** What every message from this user holds: `,"from":…,"fromNickname":…`. */
 export function senderPart(username: string, nickname: string): string {
-  return `,"from":${JSON.stringify(username)},"fromNickname":${JSON.stringify(nickname)}`;
+  // Joined, not added: V8 keeps a sum as a chain of its parts, which would be walked for every message.
+  return [',"from":', JSON.stringify(username), ',"fromNickname":', JSON.stringify(nickname)].join('');
 }
 
 /** What the reply to everyone who sends to this user holds. */
 export function recipientPart(nickname: string): string {
-  return `,"to":${JSON.stringify(nickname)},"status":"forwarded"`;
+  return [',"to":', JSON.stringify(nickname), ',"status":"forwarded"'].join('');
 }
 
 /** `content` in quotes, to be used for both texts. */
@@ -107,13 +139,9 @@ export function encodeForwarded(
   id: string | undefined,
   replyTo: string | undefined,
 ): string {
-  let text =
-    type === 'question'
-      ? `{"type":"question","content":${content}${sender}`
-      : `{"type":"answer","content":${content}${sender}`;
-  if (id !== undefined) text += `,"id":"${id}"`;
-  if (replyTo !== undefined) text += `,"replyTo":"${replyTo}"`;
-  return `${text}}`;
+  const head = type === 'question' ? '{"type":"question","content":' : '{"type":"answer","content":';
+  const reply = replyTo === undefined ? '}' : `,"replyTo":"${replyTo}"}`;
+  return id === undefined ? head + content + sender + reply : `${head}${content}${sender},"id":"${id}"${reply}`;
 }
 
 export function encodeSent(
@@ -123,11 +151,9 @@ export function encodeSent(
   remaining: number | undefined,
   id: string | undefined,
 ): string {
-  let text =
-    type === 'question'
-      ? `{"type":"question_sent","content":${content}${recipient}`
-      : `{"type":"answer_sent","content":${content}${recipient}`;
-  if (remaining !== undefined) text += `,"remaining":${remaining}`;
-  if (id !== undefined) text += `,"id":"${id}"`;
-  return `${text}}`;
+  const head = type === 'question' ? '{"type":"question_sent","content":' : '{"type":"answer_sent","content":';
+  const left = remaining === undefined ? '' : `,"remaining":${remaining}`;
+  return id === undefined
+    ? `${head}${content}${recipient}${left}}`
+    : `${head}${content}${recipient}${left},"id":"${id}"}`;
 }

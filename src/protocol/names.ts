@@ -5,6 +5,8 @@
 
 const USERNAME_CHARACTERS_MAX = 128;
 const NICKNAME_CHARACTERS_MAX = 64;
+/** NFKC joins at most four characters, of two units each, into one: text longer than this for each cannot come out allowed. */
+const UNITS_PER_CHARACTER_MAX = 8;
 
 /** No 0 O 1 I L: a code is read aloud and typed by people. 31 symbols, so six of them are 887,503,681 codes. */
 export const CODE_ALPHABET = '23456789ABCDEFGHJKMNPQRSTUVWXYZ';
@@ -15,17 +17,17 @@ const ID = /^[A-Za-z0-9_-]{1,64}$/;
 const PLAIN = /^[a-z0-9._@-]{1,64}$/;
 
 /**
- * What no name may hold: control characters, line separators, lone surrogates, unassigned noncharacters, and everything that has no
- * width or turns the direction of the text. "Default ignorable" is Unicode's own list of the invisible ones (zero-width space and
- * joiners, variation selectors, tags, fillers), which all let two names look alike.
+ * What no name may hold: control characters, line separators, lone surrogates, private and nonexistent characters, and everything
+ * that has no width or turns the direction of the text. "Default ignorable" is Unicode's own list of the invisible ones (zero-width
+ * space and joiners, variation selectors, tags, fillers), which all let two names look alike; U+FFF9 to U+FFFB are as invisible and
+ * not on it. Nor may a name begin with a mark that combines with whatever stands before it.
  */
 const FORBIDDEN =
-  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/u;
+  /^\p{M}|[\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]/u;
 
 /** NFKC form of a name, or undefined when it is not allowed. */
 function readName(text: string, charactersMax: number): string | undefined {
-  // NFKC joins at most four characters, of two units each, into one: what is longer than this cannot come out allowed.
-  if (text.length > charactersMax * 8) return undefined;
+  if (text.length > charactersMax * UNITS_PER_CHARACTER_MAX) return undefined;
   const name = text.normalize('NFKC');
   if (name.length === 0 || name.trim() !== name || FORBIDDEN.test(name)) return undefined;
   // A character may take two UTF-16 units: count only when the length alone does not decide.
@@ -45,6 +47,8 @@ export function readNickname(text: string): string | undefined {
 
 /** The username as it is compared: Unicode lower case of the NFKC form. Takes any text; what no username can be equals none. */
 export function usernameKey(text: string): string {
+  // Normal forms sort combining marks, which takes quadratic time: 30,000 of them would stop everybody for a second.
+  if (text.length > USERNAME_CHARACTERS_MAX * UNITS_PER_CHARACTER_MAX) return '';
   return PLAIN.test(text) ? text : text.normalize('NFKC').toLowerCase().normalize('NFKC');
 }
 

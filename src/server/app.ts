@@ -31,6 +31,7 @@ export interface AppOptions extends HttpOptions {
   readonly sockets: Sockets;
   readonly live: Live;
   readonly isDraining: () => boolean;
+  readonly clock: () => number;
   /** PEM files, when this app speaks TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
@@ -71,7 +72,7 @@ function tlsApp({ cert, key }: { cert: string; key: string }): TemplatedApp {
 
 function serveSockets(app: TemplatedApp, options: AppOptions): void {
   const { exchange, sockets, live } = options;
-  const clients = upgradeIf(options, (address) => exchange.admits(address));
+  const clients = upgradeIf(options, (address) => exchange.admits(address, options.clock()));
   sockets.serve(app, '/', clients);
   sockets.serve(app, '/ws', clients);
   live.serve(

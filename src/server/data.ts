@@ -1,5 +1,5 @@
 /** The data folder: secrets that are made once and kept in files of their own, readable by their owner alone. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OperatorError } from '../config.ts';
 
@@ -20,13 +20,34 @@ export function openDataFolder(path: string): DataFolder {
 }
 
 function readOrMake(file: string, make: () => string): string {
+  const kept = readSecret(file);
+  if (kept !== '') return kept;
+  // Written beside and then linked: a crash leaves no half of it, and when two start at once the first link wins.
+  const draft = `${file}.${process.pid}`;
   try {
-    // 'wx' decides who makes it when two start at once.
-    writeFileSync(file, `${make()}\n`, { mode: 0o600, flag: 'wx' });
+    writeFileSync(draft, `${make()}\n`, { mode: 0o600 });
+    linkSync(draft, file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    // An empty file is what a full disk left; and some file systems have no links.
+    const mayReplace =
+      code === 'EEXIST' ? readSecret(file) === '' : ['EPERM', 'ENOTSUP', 'ENOSYS'].includes(code ?? '');
+    if (mayReplace) renameSync(draft, file);
+    else if (code !== 'EEXIST') throw error;
+  } finally {
+    rmSync(draft, { force: true });
   }
-  return readFileSync(file, 'utf8').trim();
+  return readSecret(file);
+}
+
+/** '' when there is none. */
+function readSecret(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return '';
+  }
 }
 
 function attempt<T>(path: string, work: () => T): T {

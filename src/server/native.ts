@@ -15,7 +15,8 @@ export function openNative(name: string, sha256: string, packed: string): Record
   for (const folder of cacheFolders()) {
     try {
       const file = join(folder, `${name}-${sha256.slice(0, 16)}.node`);
-      if (!isIntact(file, sha256)) write(folder, file, packed);
+      ownFolder(folder);
+      if (!isIntact(file, sha256)) write(file, packed);
       return load(file);
     } catch (error) {
       const { code = 'failed', message } = error as NodeJS.ErrnoException;
@@ -44,12 +45,15 @@ function isIntact(file: string, sha256: string): boolean {
   }
 }
 
-function write(folder: string, file: string, packed: string): void {
+/** Makes the folder, and refuses one that others may write to: they could give us another library between the check and the load. */
+function ownFolder(folder: string): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { uid, mode } = lstatSync(folder);
-  // Whoever else may write here could give us another library between the check and the load.
   if (process.getuid !== undefined && (uid !== process.getuid() || (mode & 0o022) !== 0))
     throw Object.assign(new Error(), { code: 'others may write to it' });
+}
+
+function write(file: string, packed: string): void {
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, brotliDecompressSync(Buffer.from(packed, 'base64')), { mode: 0o700 });
   renameSync(draft, file);

@@ -41,9 +41,10 @@ export function serve(version: string): void {
     'hex',
   );
   const output = standardOutput();
-  const log = new Log({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, write: output.write });
-  const running = start(config, version, password, tagKey, log, output);
-  handleSignals(running, log, output, clock);
+  const log = new Log({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, output });
+  let running: Running | undefined;
+  handleSignals(() => running, log, output, clock);
+  running = start(config, version, password, tagKey, log, output);
 }
 
 function start(
@@ -116,6 +117,7 @@ function start(
         warn('requests come with a forwarding header and TRUST_PROXY is 0: all clients of the proxy share one address');
     },
     isDraining: () => isDraining,
+    clock,
     failed,
   };
   const listeners = listenAll(config, options);

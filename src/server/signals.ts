@@ -14,8 +14,11 @@ export interface Running {
   drain(noticeMs: number): Promise<void>;
 }
 
-/** SIGTERM and SIGINT drain; a second one, once the first has had a moment, ends at once. */
-export function handleSignals(running: Running, log: Log, output: Output, clock: () => number): void {
+/**
+ * SIGTERM and SIGINT drain; a second one, once the first has had a moment, ends at once. To be called before anything starts, since a
+ * signal without a handler ends the process without a word. `running`: undefined until the exchange has started.
+ */
+export function handleSignals(running: () => Running | undefined, log: Log, output: Output, clock: () => number): void {
   let startedAt = 0;
   const end = (code: number) => {
     log.entry('stopped', clock());
@@ -24,11 +27,16 @@ export function handleSignals(running: Running, log: Log, output: Output, clock:
   };
   const onSignal = (signal: 'SIGTERM' | 'SIGINT') => {
     if (startedAt > 0 && performance.now() - startedAt < SAME_SIGNAL_MS) return;
-    if (startedAt > 0) end(130);
+    const exchange = running();
+    // As shells report a death by signal: 128 and its number.
+    if (startedAt > 0 || exchange === undefined) {
+      end(signal === 'SIGINT' ? 130 : 143);
+      return;
+    }
     startedAt = performance.now();
     // Whoever pressed Ctrl-C is waiting; and with no clients nobody has to be told.
-    const noticeMs = signal === 'SIGINT' || running.clients() === 0 ? 0 : DRAIN_NOTICE_MS;
-    running.drain(noticeMs).then(
+    const noticeMs = signal === 'SIGINT' || exchange.clients() === 0 ? 0 : DRAIN_NOTICE_MS;
+    exchange.drain(noticeMs).then(
       () => end(0),
       (error: unknown) => {
         log.entry('fault', clock(), { where: 'drain', ...describe(error) });

@@ -35,6 +35,7 @@ export class Sockets {
   readonly #sockets = new Map<string, WebSocket<SocketData>>();
   /** The socket whose message is being handled: what is sent to it now goes out with what it sent. */
   #current: WebSocket<SocketData> | undefined;
+  #currentId: string | undefined;
   #exchange: Exchange | undefined;
 
   constructor(options: SocketOptions) {
@@ -48,10 +49,12 @@ export class Sockets {
   /** The exchange's Wire. */
   readonly wire: Wire = {
     send: (clientId, text) => {
+      if (clientId === this.#currentId) {
+        this.#current?.send(text);
+        return;
+      }
       const socket = this.#sockets.get(clientId);
-      if (socket === undefined) return;
-      if (socket === this.#current) socket.send(text);
-      else socket.cork(() => socket.send(text));
+      socket?.cork(() => socket.send(text));
     },
     publish: (topic, text) => {
       for (const app of this.#apps) app.publish(topic, text);
@@ -87,7 +90,7 @@ export class Sockets {
       sendPingsAutomatically: true,
       ...(upgrade === undefined ? {} : { upgrade }),
       open: (ws) => this.#guard('open', () => this.#opened(ws)),
-      message: (ws, message, isBinary) => this.#message(ws, message, isBinary),
+      message: (ws, message) => this.#message(ws, message),
       pong: (ws) => this.#guard('pong', () => this.#ponged(ws)),
       close: (ws) => this.#guard('close', () => this.#closed(ws)),
     });
@@ -108,20 +111,21 @@ export class Sockets {
   }
 
   /** Every frame comes through here: kept flat, without closures. */
-  #message(ws: WebSocket<SocketData>, message: ArrayBuffer, isBinary: boolean): void {
+  #message(ws: WebSocket<SocketData>, message: ArrayBuffer): void {
     const { client } = ws.getUserData();
     if (client === undefined) return;
     const { stopwatch, clock, handled, failed } = this.#options;
     const startedAt = stopwatch();
     this.#current = ws;
+    this.#currentId = client.id;
     try {
-      // uWS has checked that a text frame is UTF-8.
-      const text = isBinary ? decodeStrictly(message) : Buffer.from(message).toString('utf8');
-      this.#exchange?.received(client, text, message.byteLength, clock());
+      // A TextDecoder is a third faster than a Buffer here, and as fast when it checks.
+      this.#exchange?.received(client, decodeUtf8(message), message.byteLength, clock());
     } catch (error) {
       failed('message', error);
     }
     this.#current = undefined;
+    this.#currentId = undefined;
     handled(stopwatch() - startedAt);
   }
 
@@ -134,7 +138,7 @@ export class Sockets {
     const { client } = ws.getUserData();
     if (client === undefined) return;
     this.#sockets.delete(client.id);
-    if (this.#current === ws) this.#current = undefined;
+    if (this.#currentId === client.id) [this.#current, this.#currentId] = [undefined, undefined];
     this.#exchange?.closed(client, this.#options.clock());
   }
 
@@ -148,7 +152,8 @@ export class Sockets {
   }
 }
 
-function decodeStrictly(bytes: ArrayBuffer): string | undefined {
+/** Undefined when the bytes are not UTF-8, as only those of a binary frame can be. */
+function decodeUtf8(bytes: ArrayBuffer): string | undefined {
   try {
     return strictUtf8.decode(bytes);
   } catch {

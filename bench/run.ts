@@ -1,0 +1,142 @@
+/**
+ * The command behind `npm run bench`. Every server is a process of its own, so is the load, all on the loopback interface;
+ * CPU time is what the operating system says the server's process used. Figures of one run compare with each other only.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type Idle, measureIdle, openFilesMax } from './idle.ts';
+import { BUNDLE, ROWS, type Row, start, startRow } from './process.ts';
+import { type Effort, type Figures, median, relay, relayTable, SETTINGS, table } from './relay.ts';
+
+const USAGE = `usage: node bench/run.ts [options]
+  --quick               one short round, fewer idle clients: to see that it works, not to quote
+  --only relay,idle,parts,start
+  --rows exchange,floor,ws,socketio
+  --pairs N             pairs of guests (100)
+  --seconds N           measured seconds of each round (5)
+  --rounds N            rounds, of which the median counts (3)
+  --clients N           idle clients (15000)
+  --json FILE           write the figures there too`;
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: 'relay,idle,start,parts' },
+    rows: { type: 'string', default: ROWS.map(({ name }) => name).join() },
+    pairs: { type: 'string', default: '100' },
+    seconds: { type: 'string' },
+    rounds: { type: 'string' },
+    clients: { type: 'string' },
+    json: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (flags.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+
+const effort: Effort = {
+  pairs: Number(flags.pairs),
+  warmSeconds: flags.quick ? 1 : 2,
+  seconds: Number(flags.seconds ?? (flags.quick ? 2 : 5)),
+  rounds: Number(flags.rounds ?? (flags.quick ? 1 : 3)),
+};
+const idleClients = Number(flags.clients ?? (flags.quick ? 3000 : 15_000));
+const only = flags.only.split(',');
+const rows = flags.rows.split(',').map((name) => ROWS.find((row) => row.name === name) ?? unknownRow(name));
+
+function unknownRow(name: string): never {
+  console.error(`no row ${name}\n${USAGE}`);
+  process.exit(64);
+}
+
+const machine = {
+  processor: cpus()[0]?.model.trim() ?? 'unknown',
+  cores: availableParallelism(),
+  node: process.version,
+  openFilesMax: openFilesMax(),
+};
+const result: { machine: typeof machine; effort: Effort; relay: Figures[]; idle: Idle[]; startMilliseconds?: number } =
+  {
+    machine,
+    effort,
+    relay: [],
+    idle: [],
+  };
+const asked: string[] = [];
+
+function buildIfMissing(): void {
+  if (existsSync(BUNDLE) || !rows.some(({ name }) => name === 'exchange')) return;
+  const built = spawnSync(process.execPath, ['build.mjs', 'build'], { stdio: 'inherit' });
+  if (built.status !== 0) process.exit(1);
+}
+
+async function measureRelay(): Promise<void> {
+  for (const setting of SETTINGS) {
+    const figures = await relay(rows, setting, effort);
+    result.relay.push(...figures);
+    console.log(`\n${relayTable(setting, figures, effort)}`);
+  }
+  const cpu = (row: string, inflight: number) =>
+    result.relay.find((one) => one.row === row && one.inflight === inflight && !one.answers)?.serverMicroseconds;
+  const compare = (one: string, other: string, inflight: number, wanted: string) => {
+    const ratio = (cpu(one, inflight) ?? Number.NaN) / (cpu(other, inflight) ?? Number.NaN);
+    if (!Number.isNaN(ratio))
+      asked.push(`${one} / ${other} CPU, ${inflight} in flight: ${ratio.toFixed(2)} (asked: ${wanted})`);
+  };
+  compare('exchange', 'floor', 16, 'at most 2.6');
+  compare('exchange', 'floor', 1, 'at most 1.3');
+  compare('ws', 'exchange', 16, 'at least 3.5');
+}
+
+async function idle(): Promise<void> {
+  for (const row of rows) result.idle.push(await measureIdle(row, idleClients));
+  const lines = result.idle.map((one) => [
+    one.row,
+    one.clients.toLocaleString('en'),
+    Math.round(one.bytesPerClient).toLocaleString('en'),
+    '',
+  ]);
+  console.log(
+    `\nIdle identified clients (ulimit -n ${machine.openFilesMax})\n${table(['row', 'clients', 'bytes/client', ''], lines)}`,
+  );
+  const exchange = result.idle.find(({ row }) => row === 'exchange');
+  if (exchange !== undefined)
+    asked.push(
+      `bytes per idle client of the exchange, at ${exchange.clients} clients: ${Math.round(exchange.bytesPerClient)}`,
+    );
+}
+
+async function startTime(row: Row): Promise<void> {
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const server = await startRow(row);
+    times.push(server.startMilliseconds);
+    await server.stop();
+  }
+  result.startMilliseconds = median(times);
+  asked.push(
+    `from the start of the process until the exchange listens: ${Math.round(result.startMilliseconds)} ms, median of 5`,
+  );
+}
+
+async function parts(): Promise<void> {
+  const child = start(['bench/parts.ts'], {}, 1);
+  await new Promise((resolve) => child.on('exit', resolve));
+}
+
+console.log(
+  `${machine.processor}, ${machine.cores} cores, Node ${machine.node}, ulimit -n ${machine.openFilesMax}\n` +
+    'The exchange runs with every check, metric and log on; its log goes to a file, each entry as in real use.',
+);
+buildIfMissing();
+const exchange = rows.find(({ name }) => name === 'exchange');
+if (only.includes('start') && exchange !== undefined) await startTime(exchange);
+if (only.includes('relay')) await measureRelay();
+if (only.includes('idle')) await idle();
+if (only.includes('parts')) await parts();
+if (asked.length > 0) console.log(`\n${asked.join('\n')}`);
+if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(result, null, 2)}\n`);
