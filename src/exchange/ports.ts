@@ -12,6 +12,7 @@ export interface Ports {
   readonly store: Store;
   readonly observer: Observer;
   readonly chance: Chance;
+  readonly keys: Keys;
   /** Milliseconds since the epoch. Read only after an await; everywhere else the time is an argument. */
   readonly clock: () => number;
 }
@@ -67,12 +68,16 @@ export interface WaitingMessage {
   /** Makes the order and, as text, the deliveryId; unique for ever. */
   readonly seq: number;
   readonly type: 'question' | 'answer';
+  /** Usernames as compared. A sender that was forgotten meanwhile is what `forgetUser` says. */
   readonly recipient: string;
   readonly sender: string;
+  /** Who sent it, as it was shown then: the sender may be gone when it is delivered. */
+  readonly username: string;
+  readonly nickname: string;
   readonly id: string;
   readonly replyTo: string | undefined;
   readonly content: string;
-  /** UTF-8 bytes of the content, plus a fixed amount for the rest. */
+  /** UTF-8 bytes of the content. */
   readonly bytes: number;
   readonly takenAt: number;
 }
@@ -93,12 +98,8 @@ export interface WaitingReceipt {
   readonly at: number;
 }
 
-/** What waits for a user, by sender. */
-export interface MailboxUse {
-  readonly sender: string;
-  readonly messages: number;
-  readonly bytes: number;
-}
+/** What is known of a waiting message without reading it. */
+export type WaitingHead = Pick<WaitingMessage, 'seq' | 'sender' | 'id' | 'bytes'>;
 
 /**
  * What must be agreed on by all and may have to survive. Asynchronous, so that a worker, a disk or a cluster can take it over.
@@ -110,37 +111,39 @@ export interface Store {
   readonly epoch: number;
   /** Whether what is put here outlives the process. */
   readonly durable: boolean;
+  /** About how many bytes the messages that wait for all users together take, as of the last commit. */
+  readonly totalBytes: number;
 
   /** Keeps the invite; false if a live one has the same code. */
   addInvite(invite: Invite, now: number): Promise<boolean>;
   /** The live invite with this code. */
   findInvite(code: string, now: number): Promise<Invite | undefined>;
-  /** Takes the invite out and, if given, keeps the connection. Of several who try at once, exactly one is told true. */
+  /** Takes the invite out and, if given, keeps the connection. Of several who try at once, exactly one is told true. Rejected when the two
+   * of the connection have one already or one of the names is not bound. */
   redeemInvite(code: string, now: number, connection?: DurableConnection): Promise<boolean>;
   removeInvites(codes: readonly string[]): Promise<void>;
+  /** The live codes that this holder of the username made, oldest first. */
+  invitesOf(userKey: string, userId: string, now: number): Promise<Invite[]>;
 
   findUser(key: string): Promise<KeyedUser | undefined>;
   /** Binds the name; false if it is bound already (then nothing changes). */
   bindUser(user: KeyedUser): Promise<boolean>;
   /** Keeps the nickname and the time of use. */
   touchUser(key: string, nickname: string, usedAt: number): Promise<void>;
-  /** Deletes the binding, its connections, its invites, its mailbox, and the receipts for it; returns the connections that were. */
+  /** Deletes the binding, its connections, its invites, its mailbox, and the receipts for it; returns the connections that were. What it
+   * has sent and still waits is delivered: its sender becomes `forgottenSender`, so that the next holder of the name gets no receipt. */
   forgetUser(key: string): Promise<DurableConnection[]>;
 
   connectionsOf(key: string): Promise<{ connection: DurableConnection; friend: KeyedUser }[]>;
-  /** Rejected, as in `redeemInvite`, when the two have a connection already or one of the names is not bound. */
-  addConnection(connection: DurableConnection): Promise<void>;
   /** Deletes the connection and what waits for `leaver` from the other one, which becomes a receipt `left` each; returns these.
    * Does nothing when the connection is gone already. */
   endConnection(id: string, leaver: string, other: string, nextSeq: () => number, now: number): Promise<WaitingReceipt[]>;
 
-  /** What waits for this user, by sender. */
-  mailboxUse(recipient: string): Promise<MailboxUse[]>;
-  /** Bytes that wait for all users together. */
-  totalBytes(): Promise<number>;
-  /** Keeps the messages, in one transaction. Returns the seq of the one that was there already for each repeat (same recipient,
-   * sender and id: the first wins), by the repeat's seq. Rejected when a recipient is not bound: the next holder must not get it. */
-  putMessages(messages: readonly WaitingMessage[]): Promise<ReadonlyMap<number, number>>;
+  /** Everything that waits for this user, oldest first. */
+  waiting(recipient: string): Promise<WaitingHead[]>;
+  /** Keeps the messages. The caller sees to it that no seq and no (recipient, sender, id) is there twice. Rejected when a recipient is
+   * not bound: the next holder must not get it. */
+  putMessages(messages: readonly WaitingMessage[]): Promise<void>;
   /** The next messages after `afterSeq`, oldest first, at most `count` of them and `bytes` together (but at least one). */
   nextMessages(recipient: string, afterSeq: number, count: number, bytes: number): Promise<WaitingMessage[]>;
   /** Deletes the messages and keeps the receipts, in one transaction. A message that is gone already is not an error. */
@@ -162,6 +165,22 @@ export interface Chance {
   id(): string;
   /** Six characters of CODE_ALPHABET, each equally likely. */
   code(): string;
+  /** 32 random bytes, base64url without padding. */
+  challenge(): string;
+}
+
+/** What proves who holds a key (part 2). */
+export interface Keys {
+  /** Whether `signature` (Ed25519, 64 bytes, base64url) over the UTF-8 bytes of `text` is by `publicKey` (raw 32 bytes, base64url). False for
+   * whatever is neither. */
+  verify(publicKey: string, text: string, signature: string): boolean;
+  /** The authorities by which this exchange may be dialled, as clients have to sign them; empty when it knows none. */
+  hosts(): readonly string[];
+}
+
+/** The sender of a message whose name was forgotten: no username is like it. */
+export function forgottenSender(key: string, publicKey: string): string {
+  return `${key}\n${publicKey}`;
 }
 
 /** Those who look on: logs, metrics, stats. Nothing that the exchange does depends on them. */
