@@ -205,6 +205,6 @@ export type ExchangeEvent =
   | { readonly event: 'invite_created' | 'invite_used'; readonly user: User; readonly code: string }
   | { readonly event: 'invite_refused'; readonly client: Client; readonly locked: boolean }
   | { readonly event: 'expired'; readonly messages: number }
-  | { readonly event: 'bound' | 'forgotten'; readonly user: User }
+  | { readonly event: 'forgotten'; readonly user: User }
   | { readonly event: 'connected'; readonly connection: Connection }
   | { readonly event: 'disconnected'; readonly connection: Connection; readonly reason: EndReason };

@@ -176,6 +176,11 @@ export class Users {
     };
   }
 
+  /** Usernames that somebody is deciding about. */
+  get claims(): number {
+    return this.#claims.size;
+  }
+
   /** A user whom nobody has as a client or friend yet. */
   make({ id, key, username, nickname, publicKey, tag, inbox }: NewUser, now: number): User {
     return {
