@@ -75,7 +75,11 @@ async function acknowledge(store: LocalStore, mailboxes: Map<string, number[]>):
 
 async function waiting(store: LocalStore): Promise<Map<string, number[]>> {
   const found = new Map<string, number[]>();
-  for (const key of names) found.set(key, (await store.nextMessages(key, 0, 1e6, 1e12)).map(({ seq }) => seq));
+  for (const key of names)
+    found.set(
+      key,
+      (await store.nextMessages(key, 0, 1e6, 1e12)).map(({ seq }) => seq),
+    );
   return found;
 }
 

@@ -82,7 +82,6 @@ export const MIGRATIONS: readonly Migration[] = [
         more TEXT,
         length INTEGER NOT NULL
       ) STRICT;
-      CREATE INDEX messages_waiting ON messages (recipient, seq);
 
       CREATE TABLE receipts (
         seq INTEGER PRIMARY KEY,

@@ -9,8 +9,8 @@
 import type { Undo } from './group.ts';
 import type { Statements } from './statements.ts';
 
-/** Four of them, with what SQLite keeps beside each, fill a page of 4 KiB. */
-export const SLOT_BYTES = 1_008;
+/** Eight of them, with what SQLite keeps beside each, fill a page of 4 KiB. */
+export const SLOT_BYTES = 498;
 
 /** Which slots a content has: the first, and the others in order, if it is long. */
 export interface Place {

@@ -8,6 +8,7 @@ import type {
   WaitingReceipt,
 } from '../exchange/ports.ts';
 import { type Place, SLOT_BYTES } from './slots.ts';
+import type { Counted } from './waiting.ts';
 
 export type Value = string | number | null | Uint8Array;
 
@@ -28,7 +29,7 @@ export type ReceiptRow = Omit<WaitingReceipt, 'reason'> & { readonly reason: str
 export type InviteRow = Omit<Invite, 'durable'>;
 
 /** What has to be known of a message that goes. */
-type Gone = Pick<MessageRow, 'sender' | 'bytes' | 'slot' | 'more'>;
+export interface Gone extends Counted, Pick<Place, 'slot' | 'more'> {}
 
 export interface ConnectionRow {
   readonly id: string;
@@ -37,7 +38,7 @@ export interface ConnectionRow {
   readonly madeAt: DurableConnection['madeAt'];
 }
 
-const GONE = 'sender, bytes, slot, more';
+const GONE = 'seq, sender, bytes, slot, more';
 const INVITE = 'code, user_key AS userKey, user_id AS userId, expires_at AS expiresAt';
 const USER = 'key, username, nickname, public_key AS publicKey, used_at AS usedAt';
 const CONNECTION = 'id, user_a AS userA, user_b AS userB, made_at AS madeAt';
@@ -63,7 +64,6 @@ export function statements(prepare: Prepare) {
     removeInvitesOf: prepare('DELETE FROM invites WHERE user_key = ?'),
     expireInvites: prepare('DELETE FROM invites WHERE expires_at <= ?'),
 
-    userNumber: prepare<{ number: number }>('SELECT number FROM users WHERE key = ?'),
     findUser: prepare<KeyedUser>(`SELECT ${USER} FROM users WHERE key = ?`),
     bindUser: prepare(`
       INSERT INTO users (key, username, nickname, public_key, used_at) VALUES (?, ?, ?, ?, ?)
@@ -90,25 +90,21 @@ export function statements(prepare: Prepare) {
     wipeSlot: prepare(`UPDATE slots SET content = zeroblob(${SLOT_BYTES}) WHERE slot = ?`),
     readSlot: prepare<{ content: Uint8Array }>('SELECT content FROM slots WHERE slot = ?'),
 
-    places: prepare<Gone>(`SELECT ${GONE} FROM messages`),
+    waitingAll: prepare<Gone>(
+      `SELECT key AS recipient, ${GONE} FROM messages JOIN users ON number = recipient ORDER BY seq`,
+    ),
     oldest: prepare<{ takenAt: number }>('SELECT taken_at AS takenAt FROM messages ORDER BY seq LIMIT 1'),
-    waiting: prepare<WaitingHead>(`SELECT seq, sender, id, bytes FROM messages WHERE recipient = ${NUMBER} ORDER BY seq`),
+    head: prepare<WaitingHead>('SELECT seq, sender, id, bytes FROM messages WHERE seq = ?'),
     // Refused when there is no such user.
     putMessage: prepare(`
       INSERT INTO messages
         (seq, type, recipient, sender, username, nickname, id, reply_to, bytes, taken_at, slot, more, length)
       VALUES (?, ?, ${NUMBER}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     renameSender: prepare('UPDATE messages SET sender = ? WHERE sender = ?'),
-    nextMessages: prepare<MessageRow>(
-      `SELECT ${MESSAGE} FROM messages WHERE recipient = ${NUMBER} AND seq > ? ORDER BY seq LIMIT ?`,
-    ),
-    removeMessage: prepare<Gone>(`DELETE FROM messages WHERE seq = ? AND recipient = ? RETURNING ${GONE}`),
-    messagesFrom: prepare<MessageRow>(
-      `SELECT ${MESSAGE} FROM messages WHERE recipient = ${NUMBER} AND sender = ? ORDER BY seq`,
-    ),
-    messagesFor: prepare<MessageRow>(`SELECT ${MESSAGE} FROM messages WHERE recipient = ${NUMBER} ORDER BY seq`),
-    oldestMessages: prepare<MessageRow & { recipient: string }>(`
-      SELECT (SELECT key FROM users WHERE number = recipient) AS recipient, ${MESSAGE}
+    message: prepare<MessageRow>(`SELECT ${MESSAGE} FROM messages WHERE seq = ?`),
+    removeMessage: prepare<Omit<Gone, 'recipient'>>(`DELETE FROM messages WHERE seq = ? RETURNING ${GONE}`),
+    oldestMessages: prepare<{ recipient: string; seq: number; takenAt: number }>(`
+      SELECT (SELECT key FROM users WHERE number = recipient) AS recipient, seq, taken_at AS takenAt
       FROM messages ORDER BY seq LIMIT ?`),
 
     // In place of an earlier receipt of the same message; for a name that is not bound it is not kept.

@@ -14,34 +14,34 @@ import {
 import type { Undo } from './group.ts';
 import { byAge, EXPIRED_MAX, RECEIPTS_MAX, receiptOf, type StoreCounts, withinBytes } from './rules.ts';
 import { Slots } from './slots.ts';
-import { type ConnectionRow, type MessageRow, type Prepare, type Statements, statements } from './statements.ts';
-import { Totals } from './totals.ts';
+import { type ConnectionRow, type Prepare, type Statements, statements } from './statements.ts';
+import { Waiting } from './waiting.ts';
 
 export class Tables {
   readonly #sql: Statements;
   readonly #undo: Undo;
   readonly #guestInvites = new Map<string, Invite>();
   readonly #slots: Slots;
-  readonly #totals: Totals;
+  readonly #waiting: Waiting;
 
   constructor(prepare: Prepare, undo: Undo) {
     this.#sql = statements(prepare);
     this.#undo = undo;
     this.#slots = new Slots(this.#sql, undo);
-    this.#totals = new Totals(undo);
+    this.#waiting = new Waiting(undo);
     this.recount();
   }
 
   /** To be called when another process has written. */
   recount(): void {
-    const rows = this.#sql.places.all();
+    const rows = this.#sql.waitingAll.all();
     this.#slots.recount(rows);
-    this.#totals.recount(rows.map(({ sender, bytes }) => ({ sender, bytes, messages: 1 })));
+    this.#waiting.recount(rows);
   }
 
   counts(): StoreCounts {
     const oldestAt = this.#sql.oldest.get()?.takenAt ?? undefined;
-    const { messages, bytes } = this.#totals;
+    const { messages, bytes } = this.#waiting;
     return { messages, bytes, oldestAt };
   }
 
@@ -125,7 +125,7 @@ export class Tables {
   #forgetAlone({ key, publicKey }: Pick<KeyedUser, 'key' | 'publicKey'>): WaitingMessage[] {
     this.#sql.removeInvitesOf.run(key);
     for (const invite of this.#guestInvites.values()) if (invite.userKey === key) this.#removeGuestInvite(invite);
-    const messages = [...this.#read(key, this.#sql.messagesFor.all(key))];
+    const messages = [...this.#read(key, this.#waiting.of(key))];
     this.#remove(key, messages);
     this.#sql.removeReceiptsFor.run(key);
     this.#renameSender(key, forgottenSender(key, publicKey));
@@ -149,7 +149,7 @@ export class Tables {
 
   endConnection(id: string, leaver: string, other: string, nextSeq: () => number, now: number): WaitingReceipt[] {
     if (this.#sql.removeConnection.run(id).changes === 0) return [];
-    const messages = [...this.#read(leaver, this.#sql.messagesFrom.all(leaver, other))];
+    const messages = [...this.#read(leaver, this.#waiting.of(leaver))].filter(({ sender }) => sender === other);
     this.#remove(leaver, messages);
     const receipts = messages.map((message) => receiptOf(message, 'left', nextSeq(), now));
     this.putReceipts(receipts);
@@ -159,11 +159,11 @@ export class Tables {
   // --- mailboxes -------------------------------------------------------------------------------------------------------------
 
   get totalBytes(): number {
-    return this.#totals.onDisk;
+    return this.#waiting.onDisk;
   }
 
   waiting(recipient: string): WaitingHead[] {
-    return this.#sql.waiting.all(recipient);
+    return this.#waiting.of(recipient).flatMap((seq) => this.#sql.head.get(seq) ?? []);
   }
 
   putMessages(messages: readonly WaitingMessage[]): void {
@@ -172,12 +172,12 @@ export class Tables {
       const { slot, more, length } = this.#slots.put(content);
       const about = [seq, type, recipient, sender, username, nickname, id, replyTo ?? null, bytes, takenAt];
       this.#sql.putMessage.run(...about, slot, more, length);
-      this.#totals.change(sender, 1, bytes);
+      this.#waiting.add({ recipient, seq, sender, bytes });
     }
   }
 
   nextMessages(recipient: string, afterSeq: number, count: number, bytes: number): WaitingMessage[] {
-    return withinBytes(this.#read(recipient, this.#sql.nextMessages.all(recipient, afterSeq, count)), bytes);
+    return withinBytes(this.#read(recipient, this.#waiting.after(recipient, afterSeq, count)), bytes);
   }
 
   acknowledge(recipient: string, seqs: readonly number[], receipts: readonly WaitingReceipt[]): void {
@@ -189,32 +189,29 @@ export class Tables {
   }
 
   #remove(recipient: string, messages: readonly { readonly seq: number }[]): void {
-    const number = this.#sql.userNumber.get(recipient)?.number;
-    if (number === undefined) return;
     for (const { seq } of messages) {
-      const gone = this.#sql.removeMessage.get(seq, number);
+      const gone = this.#waiting.has(recipient, seq) ? this.#sql.removeMessage.get(seq) : undefined;
       if (gone === undefined) continue;
       this.#slots.wipe(gone);
-      this.#totals.change(gone.sender, -1, -gone.bytes);
+      this.#waiting.remove({ ...gone, recipient });
     }
   }
 
   #renameSender(from: string, to: string): void {
-    const sent = this.#totals.sentBy(from);
-    if (sent === 0) return;
+    if (this.#waiting.sentBy(from) === 0) return;
     this.#sql.renameSender.run(to, from);
-    this.#totals.change(from, -sent, 0);
-    this.#totals.change(to, sent, 0);
+    this.#waiting.renameSender(from, to);
   }
 
-  /** Long contents are read only as far as the reader goes. */
-  *#read(recipient: string, rows: Iterable<MessageRow>): Generator<WaitingMessage> {
-    for (const row of rows) yield this.#message(recipient, row);
-  }
-
-  #message(recipient: string, { slot, more, length, content, replyTo, ...rest }: MessageRow): WaitingMessage {
-    const text = content ?? this.#slots.read({ slot, more, length });
-    return { ...rest, recipient, replyTo: replyTo ?? undefined, content: text };
+  /** Reads only as far as the reader goes. */
+  *#read(recipient: string, seqs: readonly number[]): Generator<WaitingMessage> {
+    for (const seq of seqs) {
+      const row = this.#sql.message.get(seq);
+      if (row === undefined) continue;
+      const { slot, more, length, content, replyTo, ...rest } = row;
+      const text = content ?? this.#slots.read({ slot, more, length });
+      yield { ...rest, recipient, replyTo: replyTo ?? undefined, content: text };
+    }
   }
 
   // --- receipts --------------------------------------------------------------------------------------------------------------
@@ -247,10 +244,10 @@ export class Tables {
     const messages: WaitingMessage[] = [];
     for (const user of this.#sql.unusedUsers.all(unusedBefore, EXPIRED_MAX))
       if (messages.length < EXPIRED_MAX) messages.push(...this.#forgetAlone(user));
-    for (const row of this.#sql.oldestMessages.all(EXPIRED_MAX)) {
-      if (row.takenAt >= takenBefore) continue;
-      messages.push(this.#message(row.recipient, row));
-      this.#remove(row.recipient, [row]);
+    for (const { recipient, seq, takenAt } of this.#sql.oldestMessages.all(EXPIRED_MAX)) {
+      if (takenAt >= takenBefore) continue;
+      messages.push(...this.#read(recipient, [seq]));
+      this.#remove(recipient, [{ seq }]);
     }
     const receipts = messages.map((message) => receiptOf(message, 'expired', nextSeq(), now));
     this.putReceipts(receipts);

@@ -248,8 +248,7 @@ add('damage that shows while it runs is fatal: one line, and nobody is answered'
   await folder.closeAll();
   const bytes = readFileSync(folder.file);
   for (let page = 4_096; page < bytes.length; page += 4_096)
-    if (bytes[page] === 0x0d && bytes.subarray(page, page + 4_096).includes(reason))
-      bytes.fill(0xff, page, page + 64);
+    if (bytes[page] === 0x0d && bytes.subarray(page, page + 4_096).includes(reason)) bytes.fill(0xff, page, page + 64);
   writeFileSync(folder.file, bytes);
   const damaged = folder.open();
   let told = false;
