@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 
 /** A package, and the only files that may know it. */
 const KNOWN_ONLY_TO: Record<string, readonly string[]> = {
+  'better-sqlite3': ['src/store/sqlite.ts'],
   'uWebSockets.js': ['src/server/uws.ts'],
   'prom-client': ['src/observe/metrics.ts'],
   'sonic-boom': ['src/observe/output.ts'],

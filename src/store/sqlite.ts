@@ -1,5 +1,6 @@
 /**
- * The store on disk: one SQLite file beside its write-ahead log. The only file that knows the package.
+ * The store on disk: one SQLite file beside its write-ahead log. The only file that knows the package, whose native part the build puts
+ * inside the bundle.
  *
  * What is on disk, and how long: content lies in the tables while it waits, and `secure_delete` overwrites it when it goes. The log
  * (`-wal`) holds what was written since it was last emptied; it is emptied when nothing was written for a second, at the latest after
@@ -24,8 +25,6 @@ export interface SqliteOptions {
   readonly fatal: (message: string) => void;
   /** Told how long each commit held up the event loop, and how many operations it stored. */
   readonly committed?: (milliseconds: number, operations: number) => void;
-  /** The opened addon, where it is not to be found beside the package. */
-  readonly nativeBinding?: object;
   /** False for an operator's command, which may work while an exchange serves from the file. */
   readonly serving?: boolean;
   /** The pages of 4 KiB that the file may have. */
@@ -42,9 +41,7 @@ export function openSqlite(path: string, options: SqliteOptions): LocalStore {
   const opened: Database.Database[] = [];
   const open = (file: string, timeout: number): Database.Database => {
     makePrivate(file);
-    // The types of the package do not know yet that an addon may be given.
-    const nativeBinding = options.nativeBinding as string | undefined;
-    const db = new Database(file, { timeout, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
+    const db = new Database(file, { timeout });
     opened.unshift(db);
     return db;
   };
