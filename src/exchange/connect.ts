@@ -22,7 +22,7 @@ export function createInvite(state: State, client: Client, user: User, now: numb
 }
 
 async function makeInvite(state: State, client: Client, user: User, now: number): Promise<undefined> {
-  const invite = await state.invites.make(user, now);
+  const invite = isKeyed(user) ? await makeInTurn(state, user) : await state.invites.make(user, now);
   const later = state.ports.clock();
   if (!client.open) {
     // It closed before the code was in its list: the list is what a guest's end goes by. A keyed user may come back for it.
@@ -38,6 +38,16 @@ async function makeInvite(state: State, client: Client, user: User, now: number)
     expiresIn,
     expiresAt: invite.expiresAt,
   });
+}
+
+/** Several clients of one user share its list of codes. */
+async function makeInTurn(state: State, user: Keyed): Promise<Invite> {
+  const release = await state.users.claim(user.key);
+  try {
+    return await state.invites.make(user, state.ports.clock());
+  } finally {
+    release();
+  }
 }
 
 export async function connect(
