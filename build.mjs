@@ -179,7 +179,8 @@ function embedNative() {
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^(uWebSockets\.js|better-sqlite3)$/ }, ({ path }) => ({ path, namespace: 'native' }));
       onLoad({ filter: /^uWebSockets/, namespace: 'native' }, async () => {
-        const file = join(packageFolder('uWebSockets.js'), `bin/uws_${process.platform}_${process.arch}_127.node`);
+        const folder = dirname(fileURLToPath(import.meta.resolve('uWebSockets.js')));
+        const file = join(folder, `bin/uws_${process.platform}_${process.arch}_127.node`);
         const names =
           'App SSLApp DISABLED LIBUS_LISTEN_EXCLUSIVE_PORT us_listen_socket_close us_socket_local_port'.split(' ');
         const contents = `${await nativeOpener('uws', file)}
@@ -187,7 +188,7 @@ export const { ${names.join(', ')} } = open();`;
         return { contents, loader: 'js', resolveDir: ROOT };
       });
       onLoad({ filter: /^better-sqlite3/, namespace: 'native' }, async () => {
-        const folder = packageFolder('better-sqlite3');
+        const folder = join(ROOT, 'node_modules/better-sqlite3');
         const file = join(folder, `prebuilds/${process.platform}-${process.arch}.node`);
         const contents = `import createDatabase from ${JSON.stringify(join(folder, 'lib/database.js'))};
 ${await nativeOpener('sqlite', file)}
@@ -197,10 +198,6 @@ export default createDatabase(() => (addon ??= open()), false);`;
       });
     },
   };
-}
-
-function packageFolder(name) {
-  return join(ROOT, 'node_modules', name);
 }
 
 /** The text of a function `open`, which holds the native part and opens it. */
