@@ -105,18 +105,17 @@ export interface Database {
 }
 
 /** Refuses the file of another program before anything in it is changed. */
-export function assertOurs(db: Database): void {
+export function assertOurs(db: Database, mayBeEmpty: boolean): void {
   const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
   const isOurs = db.pragma('application_id', { simple: true }) === APPLICATION_ID;
-  if (!isOurs && tables !== 0) throw new StorageFailed('it is the database of another program');
+  if (!isOurs && !(mayBeEmpty && tables === 0)) throw new StorageFailed('it is the database of another program');
 }
 
 /** Brings the tables up to these steps and begins a new epoch, in one transaction. Returns the epoch. After an error the
  * database has to be closed, which undoes what was begun. */
 export function begin(db: Database, migrations: readonly Migration[]): number {
   db.exec('BEGIN IMMEDIATE');
-  const version = Number(db.pragma('user_version', { simple: true }));
-  if (version > migrations.length) assertReadable(db, version, migrations.length);
+  const version = assertReadable(db, migrations.length);
   for (const [index, { sql, readableBy }] of migrations.entries())
     if (index >= version) {
       db.exec(sql);
@@ -129,10 +128,14 @@ export function begin(db: Database, migrations: readonly Migration[]): number {
   return Number(epoch);
 }
 
-function assertReadable(db: Database, version: number, own: number): void {
+/** Refuses what only a newer release can work with. Returns the file's version; `own`: of this release. */
+export function assertReadable(db: Database, own = MIGRATIONS.length): number {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version <= own) return version;
   const readableBy = Number(db.prepare(`SELECT value FROM meta WHERE key = 'readable_by'`).pluck().get());
   if (readableBy > own)
     throw new StorageFailed(
       `a newer release wrote it (schema ${version}, readable by ${readableBy} or later; this release knows ${own}): use that release`,
     );
+  return version;
 }
