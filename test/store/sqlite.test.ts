@@ -114,6 +114,22 @@ add('content is overwritten when it is acknowledged, whatever its size and its n
   assert.equal(await leftovers(folder), []);
 });
 
+add('what comes takes the room of what went, also after a start', async (folder) => {
+  let store = folder.open();
+  await bind(store, 'ann');
+  const sizes: number[] = [];
+  for (let round = 0; round < 6; round++) {
+    const seqs = Array.from({ length: 300 }, (_, index) => round * 300 + index + 1);
+    const content = (seq: number) => 'x'.repeat((seq * 131) % 9_000);
+    await store.putMessages(seqs.map((seq) => message(seq, 'ann', 'bob', { content: content(seq % 300) })));
+    await store.acknowledge('ann', seqs, []);
+    await folder.closeAll();
+    sizes.push(statSync(folder.file).size);
+    store = folder.open();
+  }
+  assert.ok(Math.max(...sizes) - (sizes[0] ?? 0) <= 8 * 4_096, sizes.join());
+});
+
 add('the log is emptied while it is written to, when it has grown', async (folder) => {
   const store = folder.open();
   await bind(store, 'ann');
