@@ -21,7 +21,7 @@ export interface UserRow {
   readonly isBanned: boolean;
 }
 
-export interface MailboxRow {
+interface MailboxRow {
   readonly username: string;
   readonly messages: number;
   readonly bytes: number;

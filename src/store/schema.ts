@@ -62,7 +62,11 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE INDEX invites_by_user ON invites (user_key);
       CREATE INDEX invites_by_expiry ON invites (expires_at);
 
-      CREATE TABLE slots (
+      CREATE TABLE small_slots (
+        slot INTEGER PRIMARY KEY,
+        content BLOB NOT NULL
+      ) STRICT;
+      CREATE TABLE large_slots (
         slot INTEGER PRIMARY KEY,
         content BLOB NOT NULL
       ) STRICT;

@@ -38,7 +38,7 @@ export interface SqliteOptions {
 
 /**
  * Opens the store, making the file if there is none. One process at a time may serve from it. Throws StorageFailed with one line
- * that an operator understands: another exchange serves from it, a newer release wrote it, it is damaged, it cannot be opened.
+ * that an operator understands: an exchange serves from it, a newer release wrote it, it is damaged, it cannot be opened.
  */
 export function openSqlite(path: string, options: SqliteOptions): LocalStore {
   const opened: Database.Database[] = [];
@@ -74,7 +74,7 @@ export function lock(path: string): Database.Database {
   } catch (error) {
     db.close();
     if (codeOf(error) !== 'SQLITE_BUSY') throw error;
-    throw new StorageFailed('another exchange serves from it; stop that one, or give this one a DATA_DIR of its own');
+    throw new StorageFailed('an exchange serves from it; stop that one, or use another DATA_DIR');
   }
 }
 

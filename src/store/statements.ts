@@ -7,7 +7,7 @@ import type {
   WaitingMessage,
   WaitingReceipt,
 } from '../exchange/ports.ts';
-import { type Place, SLOT_BYTES } from './slots.ts';
+import { LARGE_BYTES, type Place, SMALL_BYTES } from './slots.ts';
 import type { Counted } from './waiting.ts';
 
 export type Value = string | number | null | Uint8Array;
@@ -44,10 +44,24 @@ const USER = 'key, username, nickname, public_key AS publicKey, used_at AS usedA
 const CONNECTION = 'id, user_a AS userA, user_b AS userB, made_at AS madeAt';
 /** Messages name their recipient by its number: it is shorter, and what is left of a row that was moved tells no name. */
 const NUMBER = '(SELECT number FROM users WHERE key = ?)';
-const MESSAGE = `seq, type, sender, username, nickname, id, reply_to AS replyTo, bytes, taken_at AS takenAt,
-  slot, more, length, iif(more IS NULL,
-    (SELECT CAST(substr(slots.content, 1, length) AS TEXT) FROM slots WHERE slots.slot = messages.slot), NULL) AS content`;
+const IN_SLOT = 'CAST(substr(content, 1, length) AS TEXT) FROM';
+const MESSAGE = `seq, type, sender, username, nickname, id, reply_to AS replyTo, bytes, taken_at AS takenAt, slot, more, length,
+  CASE WHEN more IS NOT NULL THEN NULL
+    WHEN slot > 0 THEN (SELECT ${IN_SLOT} small_slots WHERE small_slots.slot = messages.slot)
+    ELSE (SELECT ${IN_SLOT} large_slots WHERE large_slots.slot = -messages.slot) END AS content`;
 const RECEIPT = 'seq, recipient, friend, id, status, reason, at';
+
+export type SlotStatements = ReturnType<typeof slotStatements>;
+
+function slotStatements(prepare: Prepare, table: string, bytes: number) {
+  return {
+    last: prepare<{ slot: number }>(`SELECT slot FROM ${table} ORDER BY slot DESC LIMIT 1`),
+    add: prepare(`INSERT INTO ${table} (slot, content) VALUES (?, ?)`),
+    write: prepare(`UPDATE ${table} SET content = ? WHERE slot = ?`),
+    wipe: prepare(`UPDATE ${table} SET content = zeroblob(${bytes}) WHERE slot = ?`),
+    read: prepare<{ content: Uint8Array }>(`SELECT content FROM ${table} WHERE slot = ?`),
+  };
+}
 
 export type Statements = ReturnType<typeof statements>;
 
@@ -84,11 +98,8 @@ export function statements(prepare: Prepare) {
       `DELETE FROM connections WHERE user_a = ? OR user_b = ? RETURNING ${CONNECTION}`,
     ),
 
-    slots: prepare<{ count: number }>('SELECT coalesce(max(slot), 0) AS count FROM slots'),
-    addSlot: prepare('INSERT INTO slots (slot, content) VALUES (?, ?)'),
-    writeSlot: prepare('UPDATE slots SET content = ? WHERE slot = ?'),
-    wipeSlot: prepare(`UPDATE slots SET content = zeroblob(${SLOT_BYTES}) WHERE slot = ?`),
-    readSlot: prepare<{ content: Uint8Array }>('SELECT content FROM slots WHERE slot = ?'),
+    small: slotStatements(prepare, 'small_slots', SMALL_BYTES),
+    large: slotStatements(prepare, 'large_slots', LARGE_BYTES),
 
     waitingAll: prepare<Gone>(
       `SELECT key AS recipient, ${GONE} FROM messages JOIN users ON number = recipient ORDER BY seq`,

@@ -100,7 +100,7 @@ test('restore is refused while an exchange serves', async () => {
   await folder.fill();
   const copy = join(temporaryFolder(), 'copy');
   await folder.done('backup', copy);
-  await folder.whileServing(() => folder.refused(1, /another exchange serves from it/, 'restore', copy));
+  await folder.whileServing(() => folder.refused(1, /an exchange serves from it/, 'restore', copy));
 });
 
 test('a damaged store is replaced, with numbers far beyond its own', async () => {

@@ -55,6 +55,13 @@ test('both work while an exchange serves and writes', async () => {
   });
 });
 
+test('both work after an exchange was killed', async () => {
+  const folder = new DataFolder();
+  await folder.whileServing(async () => {});
+  assert.is((await folder.done('users')).length, 2);
+  assert.is((await folder.done('mailboxes'))[0]?.startsWith('USERNAME'), true);
+});
+
 test('without a store, or with nothing kept, each command says so in one line', async () => {
   const folder = new DataFolder();
   for (const args of [

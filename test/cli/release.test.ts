@@ -56,8 +56,7 @@ test('both are refused while an exchange serves', async () => {
   const folder = new DataFolder();
   await folder.fill();
   await folder.whileServing(async () => {
-    for (const command of ['release', 'ban'])
-      await folder.refused(1, /another exchange serves from it/, command, 'bob');
+    for (const command of ['release', 'ban']) await folder.refused(1, /an exchange serves from it/, command, 'bob');
   });
   await folder.inStore(async (store) => assert.ok(await store.findUser('bob')));
 });
