@@ -15,6 +15,8 @@ export interface Asker {
   readonly clientId: string;
   readonly type: 'question' | 'answer';
   readonly remaining: number | undefined;
+  /** Another client of the sender, which sent the same. */
+  readonly next?: Asker | undefined;
 }
 
 export interface Entry {

@@ -47,7 +47,13 @@ export function repeat(state: State, recipient: Keyed, name: string, id: string,
   const entry = recipient.inbox.find(name);
   if (entry === undefined) tellAsker(state, asker, recipient, id, 'delivered');
   else if (entry.state === 'stored') tellAsker(state, asker, recipient, id, 'queued');
-  else entry.asker = asker;
+  else entry.asker = { ...asker, next: without(entry.asker, asker.clientId) };
+}
+
+function without(asker: Asker | undefined, clientId: string): Asker | undefined {
+  if (asker === undefined) return undefined;
+  const next = without(asker.next, clientId);
+  return asker.clientId === clientId ? next : { ...asker, next };
 }
 
 /** Takes a message from `side`, whose friend's inbox is loaded. The asker is told later what became of it. */
@@ -270,19 +276,22 @@ export function retry(state: State): void {
   for (const recipient of stalled) drain(state, recipient);
 }
 
-function tellAsker(state: State, asker: Asker, recipient: Keyed, id: string, status: 'delivered' | 'queued'): void {
-  const client = state.users.clients.get(asker.clientId);
-  if (client === undefined) return;
-  state.sayLater(client, encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id));
+/** `askers`: the latest of those who sent the message. */
+function tellAsker(state: State, askers: Asker, recipient: Keyed, id: string, status: 'delivered' | 'queued'): void {
+  for (let asker: Asker | undefined = askers; asker !== undefined; asker = asker.next) {
+    const client = state.users.clients.get(asker.clientId);
+    if (client === undefined) continue;
+    state.sayLater(client, encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id));
+  }
 }
 
-function refuseAsker(state: State, entry: Entry, refusal: Fault): void {
-  const client = entry.asker === undefined ? undefined : state.users.clients.get(entry.asker.clientId);
-  if (client === undefined || entry.asker === undefined) return;
-  refusal.request = entry.asker.type === 'question' ? 'ask' : 'answer';
-  refusal.id = entry.head.id;
-  state.ports.observer.refused(client, refusal.code, state.ports.clock());
-  state.say(client, refusal);
+function refuseAsker(state: State, { asker: askers, head: { id } }: Entry, refusal: Fault): void {
+  for (let asker = askers; asker !== undefined; asker = asker.next) {
+    const client = state.users.clients.get(asker.clientId);
+    if (client === undefined) continue;
+    state.ports.observer.refused(client, refusal.code, state.ports.clock());
+    state.say(client, { ...refusal, request: asker.type === 'question' ? 'ask' : 'answer', id });
+  }
 }
 
 /** A connection ends: what waits for the one who left, from that friend, is not delivered. First what only this process has (`live`), then,

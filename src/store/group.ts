@@ -4,6 +4,13 @@
  */
 import { StorageFailed } from '../exchange/ports.ts';
 
+/**
+ * A flush costs the same for one as for many, most of it inside the kernel. So while many write at once, a batch waits for as many as
+ * the one before it had, for at most so long: whoever was answered last is about to write again.
+ */
+const GATHER_MS = 1;
+const GATHERED_MAX = 64;
+
 /** One transaction does not hold up the event loop for longer than so many operations take. */
 const OPERATIONS_MAX = 1_024;
 
@@ -43,6 +50,10 @@ export class GroupCommit {
   readonly #transactions: Transactions;
   readonly #queue: Operation[] = [];
   #state: 'running' | 'stopped' | 'dead' = 'running';
+  /** Operations in the queue that write, and how many the last batch had of them. */
+  #writing = 0;
+  #wroteLast = 0;
+  #gathering: NodeJS.Timeout | undefined;
 
   constructor(transactions: Transactions) {
     this.#transactions = transactions;
@@ -59,7 +70,7 @@ export class GroupCommit {
 
   /** Does at once what waits. */
   flush(): void {
-    while (this.#queue.length > 0) this.#turn();
+    while (this.#queue.length > 0) this.#begin();
   }
 
   /** Does what waits, and nothing from now on. */
@@ -73,6 +84,7 @@ export class GroupCommit {
     if (this.#state === 'dead') return;
     this.#state = 'dead';
     this.#queue.length = 0;
+    clearTimeout(this.#gathering);
     this.#transactions.fatal(error);
   }
 
@@ -82,12 +94,32 @@ export class GroupCommit {
       if (this.#state === 'dead') return;
       const tell = resolve as (result: unknown) => void;
       this.#queue.push({ writes, work, resolve: tell, reject, result: undefined, failed: undefined });
+      if (writes) this.#writing++;
       if (this.#queue.length === 1) setImmediate(() => this.#turn());
+      else if (this.#gathering !== undefined && this.#writing >= Math.min(this.#wroteLast, GATHERED_MAX)) this.#soon();
     });
   }
 
   #turn(): void {
+    if (this.#writing === 0 || this.#writing >= Math.min(this.#wroteLast, GATHERED_MAX)) this.#begin();
+    else this.#gathering = setTimeout(() => this.#begin(), GATHER_MS);
+  }
+
+  /** As many are here as were waited for: at the end of this turn, since more may come in it. */
+  #soon(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    setImmediate(() => this.#begin());
+  }
+
+  #begin(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     const batch = this.#queue.splice(0, OPERATIONS_MAX);
+    this.#wroteLast = this.#writing;
+    this.#writing = 0;
+    for (const { writes } of this.#queue) if (writes) this.#writing++;
+    this.#wroteLast -= this.#writing;
     if (this.#queue.length > 0) setImmediate(() => this.#turn());
     this.#perform(batch);
   }
