@@ -111,13 +111,19 @@ export class World {
 
   constructor(
     limits: Partial<Limits> = {},
-    parts: { store?: Store; draws?: string[]; expectsFailures?: boolean; policy?: Partial<Policy> } = {},
+    parts: {
+      store?: Store;
+      draws?: string[];
+      expectsFailures?: boolean;
+      policy?: Partial<Policy>;
+      hosts?: readonly string[];
+    } = {},
   ) {
     this.store = parts.store ?? memoryStore(1);
     this.expectsFailures = parts.expectsFailures ?? false;
     const ports = { wire: this.#wire(), store: this.store, observer: this.#observer(), clock: () => this.now };
     const chance = this.#chance(parts.draws ?? []);
-    const keys = { verify: isSigned, hosts: () => [HOST, '127.0.0.1:8082'] };
+    const keys = { verify: isSigned, hosts: () => parts.hosts ?? [HOST, '127.0.0.1:8082'] };
     this.exchange = new Exchange({ ...DEFAULT_LIMITS, ...limits }, { ...ports, chance, keys }, '1.2.3', {
       ...DEFAULT_POLICY,
       ...parts.policy,
