@@ -47,3 +47,22 @@ export async function drain(world: World, guest: Guest): Promise<Json[]> {
 export function brief(told: readonly Json[]): string[] {
   return told.map(({ type, status, code, id }) => [type, status, code, id].filter((part) => part !== undefined).join(' '));
 }
+
+/** The ids of what this user's mailbox holds for good, oldest first. */
+export async function stored(store: HeldStore, userKey: string): Promise<string[]> {
+  const { isHolding } = store;
+  store.isHolding = false;
+  const heads = await store.waiting(userKey);
+  store.isHolding = isHolding;
+  return heads.map(({ id }) => id);
+}
+
+/** The exchange was killed and starts again on what its store kept. */
+export function restarted(world: World, store: HeldStore): World {
+  const later = new Proxy(store, {
+    get: (target, name) => (name === 'epoch' ? target.epoch + 1 : target[name as keyof HeldStore]),
+  });
+  const next = new World(UNLIMITED, { store: later, ids: 10_000 });
+  next.now = world.now;
+  return next;
+}

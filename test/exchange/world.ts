@@ -117,10 +117,13 @@ export class World {
       expectsFailures?: boolean;
       policy?: Partial<Policy>;
       hosts?: readonly string[];
+      /** Ids count from here: those of an earlier run are not made again. */
+      ids?: number;
     } = {},
   ) {
     this.store = parts.store ?? memoryStore(1);
     this.expectsFailures = parts.expectsFailures ?? false;
+    this.#ids = parts.ids ?? 0;
     const ports = { wire: this.#wire(), store: this.store, observer: this.#observer(), clock: () => this.now };
     const chance = this.#chance(parts.draws ?? []);
     const keys = { verify: isSigned, hosts: () => parts.hosts ?? [HOST, '127.0.0.1:8082'] };
