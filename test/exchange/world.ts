@@ -63,6 +63,8 @@ export class Guest {
   readonly client: Client;
   /** What it was told and no test has taken yet, oldest first. */
   told: Json[] = [];
+  /** All that it was ever told, as it stood in the frame. */
+  readonly texts: string[] = [];
   pings = 0;
   /** What a keyed client was told when it identified. */
   identified: Json = {};
@@ -261,7 +263,9 @@ export class World {
     const hear = (clientId: string, text: string) => {
       const message = JSON.parse(text) as Json;
       assert.equal(ServerMessage.parse(message), message);
-      this.#guests.get(clientId)?.told.push(message);
+      const guest = this.#guests.get(clientId);
+      guest?.told.push(message);
+      guest?.texts.push(text);
     };
     const listeners = (topic: string) => this.topics.get(topic) ?? new Set();
     return {
