@@ -52,7 +52,7 @@ export class Inbox {
   /** By seq, oldest first. */
   readonly entries = new Map<number, Entry>();
   readonly #byName = new Map<string, Entry>();
-  readonly #remembered = new Set<string>();
+  readonly #remembered: Set<string>;
   readonly #window: Use = { messages: 0, bytes: 0 };
   /** What the mailbox takes, the storing included. */
   readonly #use: Use = { messages: 0, bytes: 0 };
@@ -72,6 +72,11 @@ export class Inbox {
   readonly receipts = new Map<number, ReceiptEntry>();
   readonly #receiptByName = new Map<string, number>();
   handedReceipts = 0;
+
+  /** `remembered`: names of messages that were acknowledged; it outlives the inbox. */
+  constructor(remembered: Set<string>) {
+    this.#remembered = remembered;
+  }
 
   get hasLive(): boolean {
     return this.#live > 0;
@@ -191,14 +196,13 @@ export class Inbox {
     for (const name of this.#remembered) if (name.startsWith(nameOf(sender, ''))) this.#remembered.delete(name);
   }
 
-  /** Keeps the receipt in place of an earlier one about the same message. */
-  addReceipt(receipt: WaitingReceipt, isStored: boolean, now: number): ReceiptEntry {
+  /** Keeps the receipt in place of an earlier one about the same message, which it returns. */
+  addReceipt(receipt: WaitingReceipt, isStored: boolean, now: number): ReceiptEntry | undefined {
     const earlier = this.receipts.get(this.#receiptByName.get(nameOf(receipt.friend, receipt.id)) ?? -1);
     if (earlier !== undefined) this.removeReceipt(earlier);
-    const entry = { receipt, heldAt: now, isStored, isHanded: false };
-    this.receipts.set(receipt.seq, entry);
+    this.receipts.set(receipt.seq, { receipt, heldAt: now, isStored, isHanded: false });
     this.#receiptByName.set(nameOf(receipt.friend, receipt.id), receipt.seq);
-    return entry;
+    return earlier;
   }
 
   handReceipt(entry: ReceiptEntry): void {

@@ -53,8 +53,10 @@ export function tellReceipts(state: State, receipts: readonly WaitingReceipt[], 
     const sender = state.users.known(entry.recipient);
     if (sender !== undefined && isKeyed(sender) && (sender.clients.size > 0 || sender.inbox.isArriving)) {
       if (sender.inbox.receipts.has(entry.seq)) continue;
-      sender.inbox.addReceipt(entry, isStored, state.ports.clock());
-      if (!isStored) state.receipting.add(sender);
+      const earlier = sender.inbox.addReceipt(entry, isStored, state.ports.clock());
+      // What the store has of the earlier one is replaced, or it would come back after this one.
+      if (!isStored && earlier?.isStored) keepNow(state, sender, entry.seq);
+      else if (!isStored) state.receipting.add(sender);
       handReceipts(state, sender);
     } else if (!isStored) absent.push(entry);
   }
@@ -111,6 +113,13 @@ export function tickReceipts(state: State, now: number): void {
     if (!isWaiting) state.receipting.delete(user);
     if (late.length > 0) keep(state, late);
   }
+}
+
+function keepNow(state: State, user: Keyed, seq: number): void {
+  const entry = user.inbox.receipts.get(seq);
+  if (entry === undefined || !state.keepsMail) return;
+  entry.isStored = true;
+  keep(state, [entry.receipt]);
 }
 
 /** What the store could not keep is held on, as far as its user is here. */

@@ -31,9 +31,12 @@ export interface Transactions {
 
 interface Operation {
   readonly writes: boolean;
-  /** Does it and returns how to tell. */
-  perform(): () => void;
-  reject(error: StorageFailed): void;
+  readonly work: () => unknown;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: StorageFailed) => void;
+  result: unknown;
+  /** It alone was undone. */
+  failed: StorageFailed | undefined;
 }
 
 export class GroupCommit {
@@ -77,14 +80,8 @@ export class GroupCommit {
     if (this.#state === 'stopped') return Promise.reject(new StorageFailed('the store is closed'));
     return new Promise<T>((resolve, reject) => {
       if (this.#state === 'dead') return;
-      this.#queue.push({
-        writes,
-        perform() {
-          const result = work();
-          return () => resolve(result);
-        },
-        reject,
-      });
+      const tell = resolve as (result: unknown) => void;
+      this.#queue.push({ writes, work, resolve: tell, reject, result: undefined, failed: undefined });
       if (this.#queue.length === 1) setImmediate(() => this.#turn());
     });
   }
@@ -95,31 +92,42 @@ export class GroupCommit {
     this.#perform(batch);
   }
 
-  #perform(batch: readonly Operation[]): void {
+  /**
+   * Nearly always all of a batch succeed: one transaction is all that they need. If one fails, all is undone and done again, each so that
+   * it can be undone alone.
+   */
+  #perform(batch: readonly Operation[], isEachAlone = false): void {
     if (batch.length === 0) return;
     try {
-      this.#transact(batch);
+      this.#transact(batch, isEachAlone);
     } catch (error) {
-      this.#failed(batch, error);
+      if (!isEachAlone && this.#transactions.judge(error) === 'operation' && this.#rolledBack())
+        this.#perform(batch, true);
+      else this.#failed(batch, error);
     }
   }
 
-  #transact(batch: readonly Operation[]): void {
+  #transact(batch: readonly Operation[], isEachAlone: boolean): void {
     const startedAt = performance.now();
-    const writing = batch.filter((operation) => operation.writes).length;
+    let writing = 0;
+    for (const { writes } of batch) if (writes) writing++;
     this.#transactions.begin(writing > 0);
-    const tell = batch.map((operation) => this.#attempt(operation));
+    for (const operation of batch)
+      if (isEachAlone) this.#attempt(operation);
+      else operation.result = operation.work();
     this.#transactions.commit();
     if (writing > 0) this.#transactions.committed(performance.now() - startedAt, writing);
-    for (const say of tell) say();
+    for (const { failed, result, resolve, reject } of batch)
+      if (failed === undefined) resolve(result);
+      else reject(failed);
   }
 
-  #attempt(operation: Operation): () => void {
+  #attempt(operation: Operation): void {
     try {
-      return operation.writes ? this.#transactions.alone(operation.perform) : operation.perform();
+      operation.result = operation.writes ? this.#transactions.alone(operation.work) : operation.work();
     } catch (error) {
       if (this.#transactions.judge(error) !== 'operation') throw error;
-      return () => operation.reject(failure(error));
+      operation.failed = failure(error);
     }
   }
 

@@ -7,6 +7,8 @@ import type {
   WaitingMessage,
   WaitingReceipt,
 } from '../exchange/ports.ts';
+import { type Place, SLOT_BYTES } from './slots.ts';
+import type { Counted } from './waiting.ts';
 
 export type Value = string | number | null | Uint8Array;
 
@@ -14,15 +16,20 @@ interface Statement<Row> {
   run(...values: Value[]): { readonly changes: number };
   get(...values: Value[]): Row | undefined;
   all(...values: Value[]): Row[];
-  iterate(...values: Value[]): IterableIterator<Row>;
 }
 
 export type Prepare = <Row>(sql: string) => Statement<Row>;
 
-/** Rows as they come: SQL's null is our undefined. */
-export type MessageRow = Omit<WaitingMessage, 'replyTo'> & { readonly replyTo: string | null };
+/** Rows as they come: SQL's null is our undefined. Without a content: it has several slots. */
+export interface MessageRow extends Omit<WaitingMessage, 'recipient' | 'replyTo' | 'content'>, Place {
+  readonly replyTo: string | null;
+  readonly content: string | null;
+}
 export type ReceiptRow = Omit<WaitingReceipt, 'reason'> & { readonly reason: string | null };
 export type InviteRow = Omit<Invite, 'durable'>;
+
+/** What has to be known of a message that goes. */
+export interface Gone extends Counted, Pick<Place, 'slot' | 'more'> {}
 
 export interface ConnectionRow {
   readonly id: string;
@@ -31,11 +38,15 @@ export interface ConnectionRow {
   readonly madeAt: DurableConnection['madeAt'];
 }
 
+const GONE = 'seq, sender, bytes, slot, more';
 const INVITE = 'code, user_key AS userKey, user_id AS userId, expires_at AS expiresAt';
 const USER = 'key, username, nickname, public_key AS publicKey, used_at AS usedAt';
 const CONNECTION = 'id, user_a AS userA, user_b AS userB, made_at AS madeAt';
-const MESSAGE =
-  'seq, type, recipient, sender, username, nickname, id, reply_to AS replyTo, content, bytes, taken_at AS takenAt';
+/** Messages name their recipient by its number: it is shorter, and what is left of a row that was moved tells no name. */
+const NUMBER = '(SELECT number FROM users WHERE key = ?)';
+const MESSAGE = `seq, type, sender, username, nickname, id, reply_to AS replyTo, bytes, taken_at AS takenAt,
+  slot, more, length, iif(more IS NULL,
+    (SELECT CAST(substr(slots.content, 1, length) AS TEXT) FROM slots WHERE slots.slot = messages.slot), NULL) AS content`;
 const RECEIPT = 'seq, recipient, friend, id, status, reason, at';
 
 export type Statements = ReturnType<typeof statements>;
@@ -73,24 +84,28 @@ export function statements(prepare: Prepare) {
       `DELETE FROM connections WHERE user_a = ? OR user_b = ? RETURNING ${CONNECTION}`,
     ),
 
-    count: prepare<{ messages: number; bytes: number }>(
-      'SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM messages',
+    slots: prepare<{ count: number }>('SELECT coalesce(max(slot), 0) AS count FROM slots'),
+    addSlot: prepare('INSERT INTO slots (slot, content) VALUES (?, ?)'),
+    writeSlot: prepare('UPDATE slots SET content = ? WHERE slot = ?'),
+    wipeSlot: prepare(`UPDATE slots SET content = zeroblob(${SLOT_BYTES}) WHERE slot = ?`),
+    readSlot: prepare<{ content: Uint8Array }>('SELECT content FROM slots WHERE slot = ?'),
+
+    waitingAll: prepare<Gone>(
+      `SELECT key AS recipient, ${GONE} FROM messages JOIN users ON number = recipient ORDER BY seq`,
     ),
     oldest: prepare<{ takenAt: number }>('SELECT taken_at AS takenAt FROM messages ORDER BY seq LIMIT 1'),
-    waiting: prepare<WaitingHead>('SELECT seq, sender, id, bytes FROM messages WHERE recipient = ? ORDER BY seq'),
+    head: prepare<WaitingHead>('SELECT seq, sender, id, bytes FROM messages WHERE seq = ?'),
+    // Refused when there is no such user.
     putMessage: prepare(`
-      INSERT INTO messages (seq, type, recipient, sender, username, nickname, id, reply_to, content, bytes, taken_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+      INSERT INTO messages
+        (seq, type, recipient, sender, username, nickname, id, reply_to, bytes, taken_at, slot, more, length)
+      VALUES (?, ?, ${NUMBER}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     renameSender: prepare('UPDATE messages SET sender = ? WHERE sender = ?'),
-    nextMessages: prepare<MessageRow>(
-      `SELECT ${MESSAGE} FROM messages WHERE recipient = ? AND seq > ? ORDER BY seq LIMIT ?`,
-    ),
-    removeMessage: prepare<{ bytes: number }>('DELETE FROM messages WHERE seq = ? AND recipient = ? RETURNING bytes'),
-    removeMessagesFrom: prepare<MessageRow>(
-      `DELETE FROM messages WHERE recipient = ? AND sender = ? RETURNING ${MESSAGE}`,
-    ),
-    removeMessagesFor: prepare<MessageRow>(`DELETE FROM messages WHERE recipient = ? RETURNING ${MESSAGE}`),
-    oldestMessages: prepare<MessageRow>(`SELECT ${MESSAGE} FROM messages ORDER BY seq LIMIT ?`),
+    message: prepare<MessageRow>(`SELECT ${MESSAGE} FROM messages WHERE seq = ?`),
+    removeMessage: prepare<Omit<Gone, 'recipient'>>(`DELETE FROM messages WHERE seq = ? RETURNING ${GONE}`),
+    oldestMessages: prepare<{ recipient: string; seq: number; takenAt: number }>(`
+      SELECT (SELECT key FROM users WHERE number = recipient) AS recipient, seq, taken_at AS takenAt
+      FROM messages ORDER BY seq LIMIT ?`),
 
     // In place of an earlier receipt of the same message; for a name that is not bound it is not kept.
     putReceipt: prepare(`
