@@ -9,6 +9,7 @@ import { sideTo } from './connections.ts';
 import type { ReceiptEntry } from './inbox.ts';
 import { HOLD_MS, WINDOW_MESSAGES_MAX } from './limits.ts';
 import type { WaitingReceipt } from './ports.ts';
+import { deliveryIdOf } from './sequence.ts';
 import type { Outcome, State } from './state.ts';
 import { type Client, isKeyed, type Keyed, type User } from './users.ts';
 
@@ -147,6 +148,6 @@ export function removeReceipts(state: State, user: Keyed, seqs: readonly number[
 function textOf(state: State, { receipt: { seq, friend, id, status, reason, at } }: ReceiptEntry): string {
   // The friend may be gone: then its username as compared is all that is left of it.
   const from = state.users.known(friend)?.username ?? friend;
-  const deliveryId = seq.toString(36);
+  const deliveryId = deliveryIdOf(seq);
   return JSON.stringify({ type: 'receipt', id, from, status, ...(reason === undefined ? {} : { reason }), at, deliveryId });
 }

@@ -4,6 +4,7 @@
  * friend of it is here.
  */
 import { recipientPart, senderPart } from '../protocol/codec.ts';
+import { Acknowledged } from './acknowledged.ts';
 import type { Side } from './connections.ts';
 import { Inbox } from './inbox.ts';
 import { ATTEMPTS, Attempts, Bucket } from './limits.ts';
@@ -40,8 +41,7 @@ export class Allowance {
   readonly wrongCodes = new Attempts(ATTEMPTS);
   /** When the latest codes were made. */
   invitesMadeAt: number[] = [];
-  /** The names, in its inbox, of messages that it has acknowledged. */
-  readonly acknowledged = new Set<string>();
+  readonly acknowledged = new Acknowledged();
   /** When its user was last known here. */
   knownAt = 0;
 }

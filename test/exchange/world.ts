@@ -299,7 +299,7 @@ export class World {
         this.forwarded.push({ type, from: from.user.key, to: from.other.user.key, length });
       },
       kept: (type, length) => void this.kept.push({ type, length }),
-      mailed: (what, sender, recipient) => void this.mailed.push(`${what} ${sender?.key ?? '?'}>${recipient.key}`),
+      mailed: (what, from, recipient) => void this.mailed.push(`${what} ${from?.user.key ?? '?'}>${recipient.key}`),
       refused: (_client, code) => void this.refused.push(code),
       happened: (event) => void this.events.push(event),
       failed: (where, error) => void this.failures.push({ where, error }),
