@@ -43,7 +43,9 @@ async function happens(world: World, clients: Map<string, Guest>, what: string):
   else if (verb === 'closes') await world.close(clients.get(name) as Guest);
   else if (verb === 'pongs') world.exchange.ponged((clients.get(name) as Guest).client);
   else if (verb === 'minutes') await world.tick(START + Number(name) * MINUTE);
-  else if (verb === 'asks') for (let n = 0; n < Number(count); n++) await world.says(clients.get(name) as Guest, '{"type":"ask","content":"more"}');
+  else if (verb === 'asks')
+    for (let n = 0; n < Number(count); n++)
+      await world.says(clients.get(name) as Guest, '{"type":"ask","content":"more"}');
   else if (verb === 'restarts') world.exchange.drain(() => 4_000);
   else throw new Error(`what is this: ${what}`);
   await world.settled();

@@ -62,7 +62,10 @@ test('32 clients of a user are here at once; the thirty-third closes the one tha
   world.now += SECOND;
   const last = await world.keyed('ann');
   const closed = clients.filter(({ closedWith }) => closedWith !== undefined);
-  assert.equal(closed.map((client) => [clients.indexOf(client), client.closedWith]), [[2, 4001]]);
+  assert.equal(
+    closed.map((client) => [clients.indexOf(client), client.closedWith]),
+    [[2, 4001]],
+  );
   await world.close(clients[2] as Guest);
   const bob = await world.keyed('bob');
   await world.says(bob, { type: 'connect', code: await world.invite(last) });
@@ -110,13 +113,20 @@ test('the code of a keyed user works while it is away, and not after it has expi
   await world.close(ann);
   const bob = await world.keyed('bob');
   world.now = START + 30 * MINUTE - 1;
-  const { connectionId, friend } = await world.request(bob, { type: 'connect', code, from: 'ann' }, 'connected_to_friend');
+  const { connectionId, friend } = await world.request(
+    bob,
+    { type: 'connect', code, from: 'ann' },
+    'connected_to_friend',
+  );
   assert.equal(friend, { username: 'ann', nickname: 'ann', publicKey: keyOf('ann') });
   world.now = START + 30 * MINUTE;
   const cy = await world.keyed('cy');
   assertError(await world.request(cy, { type: 'connect', code: late }), 'invalid_code', { request: 'connect' });
   const again = await world.keyed('ann');
-  assert.equal((again.identified.connections as Json[]).map((entry) => entry.connectionId), [connectionId]);
+  assert.equal(
+    (again.identified.connections as Json[]).map((entry) => entry.connectionId),
+    [connectionId],
+  );
 });
 
 test('at most three codes of a user live, whichever client made them and however often it was away', async () => {
@@ -188,7 +198,10 @@ test('forget_me deletes the binding, the connections, the codes and the mailbox;
   bob.take();
   await forgetMe(world, again);
   const told = await takeAll(world, bob);
-  assert.ok(told.some(({ type, reason }) => type === 'friend_disconnected' && reason === 'left'), JSON.stringify(told));
+  assert.ok(
+    told.some(({ type, reason }) => type === 'friend_disconnected' && reason === 'left'),
+    JSON.stringify(told),
+  );
   assertError(await world.request(bob, ask('q2', 'ann')), 'no_connection', { request: 'ask', id: 'q2' });
   assert.equal((await world.request(bob, { type: 'list_connections' })).connections, []);
   const cy = await world.keyed('cy');

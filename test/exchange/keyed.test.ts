@@ -16,7 +16,9 @@ function signed(guest: Guest, compared: string, key = keyOf(compared), host = HO
 async function assertRefused(world: World, guest: Guest, command: Json, code: string): Promise<string> {
   const reply = await world.request(guest, command);
   assertError(reply, code, { request: command.type as string });
-  assertError(await world.request(guest, { type: 'list_connections' }), 'not_identified', { request: 'list_connections' });
+  assertError(await world.request(guest, { type: 'list_connections' }), 'not_identified', {
+    request: 'list_connections',
+  });
   return reply.message as string;
 }
 
@@ -98,7 +100,12 @@ test('a signature holds for the challenge of its own socket only', async () => {
 test('a refusal leaves the challenge good', async () => {
   const world = new World();
   const ann = world.open();
-  await assertRefused(world, ann, identify(proofFor(ann, 'ann', keyOf('thief')), { publicKey: keyOf('ann') }), 'bad_signature');
+  await assertRefused(
+    world,
+    ann,
+    identify(proofFor(ann, 'ann', keyOf('thief')), { publicKey: keyOf('ann') }),
+    'bad_signature',
+  );
   await world.request(ann, identify(proofFor(ann, 'ann', keyOf('ann'))), 'identified');
 });
 
@@ -112,11 +119,23 @@ test('a key, a host or a signature that is none is refused, and what is left out
   const world = new World({ refusalsPerAddress: 0 });
   const ann = world.open();
   const proof = proofFor(ann, 'ann', keyOf('ann'));
-  const broken = ['', 'x', 'not base64!', keyOf('ann').slice(1), `${keyOf('ann')}AAAA`, '\u0000', '\ud800', 'é'.repeat(43)];
+  const broken = [
+    '',
+    'x',
+    'not base64!',
+    keyOf('ann').slice(1),
+    `${keyOf('ann')}AAAA`,
+    '\u0000',
+    '\ud800',
+    'é'.repeat(43),
+  ];
   for (const field of ['publicKey', 'host', 'signature']) {
     for (const value of broken) {
       const code = field === 'host' ? 'bad_signature' : 'bad_message';
-      assert.match(await assertRefused(world, ann, identify({ ...proof, [field]: value }), code), field === 'host' ? HOST : field);
+      assert.match(
+        await assertRefused(world, ann, identify({ ...proof, [field]: value }), code),
+        field === 'host' ? HOST : field,
+      );
     }
     for (const value of [null, 5, true, [proof[field]], {}]) {
       const told = await assertRefused(world, ann, identify({ ...proof, [field]: value }), 'bad_message');
@@ -173,7 +192,7 @@ test('a name is free to be bound when its guest has left, and is free to guests 
   const world = new World();
   await world.close(await world.identified('ann'));
   await world.keyed('ann');
-  const [bob] = [await world.identified('bob')];
+  const bob = await world.identified('bob');
   const cy = world.open();
   await world.says(cy, identify(proofFor(cy, 'bob', keyOf('bob'))));
   world.exchange.ponged(bob.client);

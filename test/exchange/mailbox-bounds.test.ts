@@ -39,7 +39,10 @@ test('a sender may take a quarter of the messages; the others take theirs, and a
     }
   assert.equal(await stored(store, 'bob'), taken, 'nothing is evicted');
   const bob = await world.keyed('bob');
-  assert.equal(brief(await drain(world, bob)), taken.map((id) => `question ${id}`));
+  assert.equal(
+    brief(await drain(world, bob)),
+    taken.map((id) => `question ${id}`),
+  );
   await world.close(bob);
   for (const friend of friends) await takeAll(world, friend);
   assert.is(await send(world, friends[4] as Guest, 'q43'), 'queued', 'there is room again');
@@ -48,7 +51,8 @@ test('a sender may take a quarter of the messages; the others take theirs, and a
 test('what is acknowledged makes room at once, for its sender as for the others', async () => {
   const { world } = durableWorld({ mailboxMessages: 4 });
   const friends = await friendsOfBob(world, 5);
-  for (const [n, friend] of friends.entries()) assert.is(await send(world, friend, 'q1'), n < 4 ? 'queued' : 'mailbox_full');
+  for (const [n, friend] of friends.entries())
+    assert.is(await send(world, friend, 'q1'), n < 4 ? 'queued' : 'mailbox_full');
   const bob = await world.keyed('bob');
   await acknowledge(world, bob, bob.take().slice(0, 1));
   for (const friend of friends) await takeAll(world, friend);
@@ -204,7 +208,10 @@ test('with OFFLINE_DELIVERY=off nothing is kept: a friend who is away is friend_
   await world.close(bob);
   ann.takeOne('friend_away');
   for (const command of [ask('q1', 'bob'), answer('x', 'bob', 'a1')])
-    assertError(await world.request(ann, command), 'friend_offline', { request: command.type as string, id: command.id as string });
+    assertError(await world.request(ann, command), 'friend_offline', {
+      request: command.type as string,
+      id: command.id as string,
+    });
   assert.equal(await stored(store, 'bob'), []);
   const back = await world.keyed('bob');
   assert.equal([back.identified.pending, back.take()], [0, []]);

@@ -61,11 +61,20 @@ test('several that fail are each told; sent again in order they arrive in order,
   const names = ['q1', 'q2', 'q3', 'q4'];
   for (const id of names) await world.says(ann, ask(id, 'bob'));
   await failAll(world, store);
-  assert.equal(replies(ann.take()), names.map((id) => `error storage_failed ${id}`));
+  assert.equal(
+    replies(ann.take()),
+    names.map((id) => `error storage_failed ${id}`),
+  );
   store.isHolding = false;
   for (const id of names) await world.says(ann, ask(id, 'bob'));
-  assert.equal(replies(ann.take()), names.map((id) => `question_sent queued ${id}`));
-  assert.equal(brief(await drain(world, await world.keyed('bob'))), names.map((id) => `question ${id}`));
+  assert.equal(
+    replies(ann.take()),
+    names.map((id) => `question_sent queued ${id}`),
+  );
+  assert.equal(
+    brief(await drain(world, await world.keyed('bob'))),
+    names.map((id) => `question ${id}`),
+  );
 });
 
 test('a failure of one write says nothing about what was written before, which is delivered as ever', async () => {
@@ -91,12 +100,18 @@ test('a friend who is here and slow: when the write fails nobody is told that it
   await failAll(world, store);
   store.isHolding = false;
   const said = replies(ann.take());
-  assert.equal(said.filter((reply) => reply.startsWith('question_sent')), []);
+  assert.equal(
+    said.filter((reply) => reply.startsWith('question_sent')),
+    [],
+  );
   await world.says(ann, ask('q1', 'bob'));
   await takeAll(world, bob);
   await world.tick(START + 30 * SECOND);
   const after = replies(ann.take());
-  assert.ok(after.length >= 1 && after.every((reply) => /^question_sent (delivered|queued) q1$/.test(reply)), after.join(', '));
+  assert.ok(
+    after.length >= 1 && after.every((reply) => /^question_sent (delivered|queued) q1$/.test(reply)),
+    after.join(', '),
+  );
   await world.close(bob);
   const back = await world.keyed('bob');
   assert.equal([back.identified.pending, brief(back.take())], [0, []]);
@@ -181,7 +196,10 @@ test('an identify that the store refuses is storage_failed, and may be tried aga
     assert.is(back.told[0]?.type, 'identified', JSON.stringify(back.told));
   }
   for (let second = 1; second <= 60; second++) await world.tick(START + second * SECOND);
-  assert.equal((await drain(world, back)).flatMap(({ type, id }) => (type === 'question' ? id : [])), ['q1']);
+  assert.equal(
+    (await drain(world, back)).flatMap(({ type, id }) => (type === 'question' ? id : [])),
+    ['q1'],
+  );
 });
 
 test('forget_me that the store refuses forgets nothing', async () => {

@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { assertError, type Json, suite } from '../harness.ts';
 import { acknowledge, answer, ask, brief, drain, durableWorld, restarted, stored, takeAll } from './talk.ts';
-import { SECOND, START, World } from './world.ts';
+import { SECOND, START, type World } from './world.ts';
 
 const test = suite('mailbox ids');
 
@@ -178,7 +178,9 @@ test('a received that is none is bad_message; only identified clients may say it
   const { world } = durableWorld();
   const [ann] = await world.keyedPair('ann', 'bob');
   for (const deliveryIds of [undefined, 'x', [5], [null], {}, null])
-    assertError(await world.request(ann, { type: 'received', deliveryIds } as Json), 'bad_message', { request: 'received' });
+    assertError(await world.request(ann, { type: 'received', deliveryIds } as Json), 'bad_message', {
+      request: 'received',
+    });
   const nobody = world.open();
   const reply = await world.request(nobody, { type: 'received', deliveryIds: ['x'] });
   assertError(reply, 'not_identified', { request: 'received' });

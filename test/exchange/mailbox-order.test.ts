@@ -16,7 +16,13 @@ function numbered(from: number, count: number): string[] {
   return Array.from({ length: count }, (_, n) => `q${from + n}`);
 }
 
-async function askAll(world: World, guest: Guest, names: readonly string[], to: string, content?: string): Promise<void> {
+async function askAll(
+  world: World,
+  guest: Guest,
+  names: readonly string[],
+  to: string,
+  content?: string,
+): Promise<void> {
   for (const id of names) await world.says(guest, ask(id, to, content));
 }
 
@@ -72,7 +78,11 @@ test('a message is in the mailbox only with or after every earlier one of the tw
     assert.equal(kept, numbered(0, kept.length), `after ${n + 1} s`);
   }
   const said = brief(ann.take());
-  assert.equal(said.map((reply) => reply.split(' ').at(-1)), numbered(0, said.length), 'replies come in order, too');
+  assert.equal(
+    said.map((reply) => reply.split(' ').at(-1)),
+    numbered(0, said.length),
+    'replies come in order, too',
+  );
   assert.ok(said.length >= 4);
   const [q0, ...others] = bob.take();
   await acknowledge(world, bob, others);
@@ -127,8 +137,14 @@ test('the window holds for a friend who is here and does not acknowledge: what i
   await acknowledge(world, bob, first);
   assert.equal(ids(await drain(world, bob)), numbered(64, 36));
   assert.equal(await stored(store, 'bob'), []);
-  const statuses = ann.take().filter(({ type }) => type === 'question_sent').map(({ id, status }) => `${id} ${status}`);
-  assert.equal(statuses, numbered(0, 100).map((id) => `${id} queued`));
+  const statuses = ann
+    .take()
+    .filter(({ type }) => type === 'question_sent')
+    .map(({ id, status }) => `${id} ${status}`);
+  assert.equal(
+    statuses,
+    numbered(0, 100).map((id) => `${id} queued`),
+  );
 });
 
 test('several clients of a user share one window, and one acknowledgement is enough', async () => {

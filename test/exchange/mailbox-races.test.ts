@@ -42,7 +42,13 @@ test('what a client sends without waiting takes effect in order', async () => {
   await world.settled();
   assert.equal(brief(await takeAll(world, bob)), ['friend_online', 'question q1', 'answer a2', 'question q3']);
   assert.equal(brief(again.take()), [
-    ...['identified', 'connections', 'question_sent delivered q1', 'answer_sent delivered a2', 'question_sent delivered q3'],
+    ...[
+      'identified',
+      'connections',
+      'question_sent delivered q1',
+      'answer_sent delivered a2',
+      'question_sent delivered q3',
+    ],
   ]);
 });
 
@@ -56,7 +62,10 @@ test('a slow store holds up no client: a hundred messages wait for it, and a pin
   assert.equal([brief(ann.take()), ann.closedWith], [['pong'], undefined]);
   await answerAll(world, store);
   store.isHolding = false;
-  assert.equal(brief(ann.take()), Array.from({ length: 100 }, (_, n) => `question_sent queued q${n}`));
+  assert.equal(
+    brief(ann.take()),
+    Array.from({ length: 100 }, (_, n) => `question_sent queued q${n}`),
+  );
 });
 
 test('a sender that closes while the store writes finds it queued when it asks again', async () => {
@@ -123,7 +132,10 @@ test('after the exchange was started anew an acknowledgement by the old delivery
   await acknowledge(next, again, receipts);
   assert.equal(await stored(store, 'bob'), []);
   await drain(next, again);
-  for (const [client, name] of [[again, 'ann'], [back, 'bob']] as const) {
+  for (const [client, name] of [
+    [again, 'ann'],
+    [back, 'bob'],
+  ] as const) {
     await next.close(client);
     const last = await next.keyed(name);
     assert.equal([last.identified.pending, brief(last.take()).filter((line) => line.startsWith('receipt'))], [0, []]);
@@ -140,7 +152,9 @@ test('an exchange that is killed between the write and the reply has the message
   const next = restarted(world, store);
   const again = await next.keyed('ann');
   assert.equal(brief([await next.request(again, ask('q1', 'bob', 'other'))]), ['question_sent queued q1']);
-  assert.equal((await drain(next, await next.keyed('bob'))).map(({ content }) => content).filter(Boolean), ['question q1']);
+  assert.equal((await drain(next, await next.keyed('bob'))).map(({ content }) => content).filter(Boolean), [
+    'question q1',
+  ]);
 });
 
 test('what has expired is not delivered afterwards, however late it is acknowledged', async () => {
@@ -164,7 +178,11 @@ test('what was reported left is not reported again when it is acknowledged late'
   await world.tick(START + 5 * SECOND);
   const told = bob.take();
   await world.says(bob, { type: 'disconnect', to: 'ann' });
-  assert.equal(brief(await takeAll(world, ann)).sort(), ['friend_disconnected', 'question_sent queued q1', 'receipt left q1']);
+  assert.equal(brief(await takeAll(world, ann)).sort(), [
+    'friend_disconnected',
+    'question_sent queued q1',
+    'receipt left q1',
+  ]);
   await acknowledge(world, bob, told);
   bob.takeOne('friend_disconnected');
   assert.equal([ann.take(), await stored(store, 'bob')], [[], []]);
@@ -175,7 +193,9 @@ test('what was reported left is not reported again when it is acknowledged late'
 });
 
 /** Ann has asked, the write of it waits for the store, and Bob ends it all in the middle of that. */
-async function endedMeanwhile(end: Json): Promise<{ world: World; store: HeldStore; ann: Guest; bob: Guest; said: string[] }> {
+async function endedMeanwhile(
+  end: Json,
+): Promise<{ world: World; store: HeldStore; ann: Guest; bob: Guest; said: string[] }> {
   const { world, store, ann, bob } = await friends();
   await world.says(ann, ask('q1', 'bob'));
   store.isHolding = true;
@@ -202,7 +222,10 @@ test('a friend that leaves while the store writes: the sender learns that it was
 test('a friend that is forgotten while the store writes: the sender learns of it, and the next holder gets nothing', async () => {
   const { world, store, bob, said } = await endedMeanwhile({ type: 'forget_me' });
   assert.ok(said.includes('friend_disconnected'), said.join(', '));
-  assert.ok(said.some((line) => GONE.test(line)), said.join(', '));
+  assert.ok(
+    said.some((line) => GONE.test(line)),
+    said.join(', '),
+  );
   await world.close(bob);
   const heir = world.open();
   const identified = await world.request(heir, { type: 'identify', ...proofFor(heir, 'bob', keyOf('heir')) });
@@ -217,7 +240,10 @@ test('when everybody is sent away what is held goes to the mailboxes', async () 
   for (const client of [ann, bob]) await world.close(client);
   assert.equal([await stored(store, 'bob'), await stored(store, 'ann')], [['q1'], ['a1']]);
   const next = restarted(world, store);
-  assert.equal(brief(await drain(next, await next.keyed('bob'))).filter((line) => line !== 'friend_online'), ['question q1']);
+  assert.equal(
+    brief(await drain(next, await next.keyed('bob'))).filter((line) => line !== 'friend_online'),
+    ['question q1'],
+  );
 });
 
 test('of users who are gone the exchange keeps nothing in memory', async () => {

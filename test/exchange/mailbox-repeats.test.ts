@@ -50,7 +50,10 @@ test('a repeat of a queued one is answered queued, once more kept or not: there 
   assert.equal(brief([await world.request(again, ask('q1', 'bob', 'third'))]), ['question_sent queued q1']);
   assert.equal(await stored(store, 'bob'), ['q1']);
   const back = await world.keyed('bob');
-  assert.equal((await drain(world, back)).map(({ content }) => content), ['first']);
+  assert.equal(
+    (await drain(world, back)).map(({ content }) => content),
+    ['first'],
+  );
 });
 
 test('repeats that come before the store has answered wait for it as well', async () => {
@@ -169,7 +172,10 @@ test('the same id from another sender, or to another friend, is another message'
   await world.says(bob, ask('q', 'ann', 'bob to ann'));
   await world.says(ann, ask('q', 'cy', 'ann to cy'));
   const heard = async (guest: typeof ann) => (await takeAll(world, guest)).flatMap(({ content }) => content ?? []);
-  assert.equal([await heard(bob), await heard(ann), await heard(cy)], [['ann to bob', 'cy to bob'], ['bob to ann'], ['ann to cy']]);
+  assert.equal(
+    [await heard(bob), await heard(ann), await heard(cy)],
+    [['ann to bob', 'cy to bob'], ['bob to ann'], ['ann to cy']],
+  );
 });
 
 test('the last thousand acknowledged are remembered', async () => {
@@ -180,7 +186,8 @@ test('the last thousand acknowledged are remembered', async () => {
     await takeAll(world, bob);
   }
   assert.is(ann.take().length, 1_001);
-  for (let n = 1_000; n >= 1; n--) assert.is((await world.request(ann, ask(`q${n}`, 'bob'))).status, 'delivered', `q${n}`);
+  for (let n = 1_000; n >= 1; n--)
+    assert.is((await world.request(ann, ask(`q${n}`, 'bob'))).status, 'delivered', `q${n}`);
   assert.equal(bob.take(), []);
   await world.says(ann, ask('q0', 'bob'));
   assert.equal(brief(await takeAll(world, bob)), ['question q0'], 'it is no longer known');

@@ -66,10 +66,16 @@ test('friends are told when the last client goes and when the first one comes, a
   assert.equal(bob.take(), []);
   await world.close(second);
   assert.equal(bob.take(), [{ type: 'friend_away', connectionId, friend: friend('ann', 'Anna') }]);
-  assert.equal((await connectionsOf(world, bob)).map(({ online }) => online), [false]);
+  assert.equal(
+    (await connectionsOf(world, bob)).map(({ online }) => online),
+    [false],
+  );
   await world.keyed('ann');
   assert.equal(bob.take(), [{ type: 'friend_online', connectionId, friend: friend('ann', 'Anna') }]);
-  assert.equal((await connectionsOf(world, bob)).map(({ online }) => online), [true]);
+  assert.equal(
+    (await connectionsOf(world, bob)).map(({ online }) => online),
+    [true],
+  );
 });
 
 test('a connection survives both being away, and is told to each who comes back', async () => {
@@ -85,7 +91,12 @@ test('a connection survives both being away, and is told to each who comes back'
   assert.equal(again.identified.connections, [{ ...entry, durable: true }]);
   assert.equal(again.take(), []);
   const back = await world.keyed('bob');
-  assert.equal((back.identified.connections as Json[])[0], { connectionId, friend: friend('ann'), online: true, durable: true });
+  assert.equal((back.identified.connections as Json[])[0], {
+    connectionId,
+    friend: friend('ann'),
+    online: true,
+    durable: true,
+  });
   again.takeOne('friend_online');
   await world.says(again, ask('q1', 'bob'));
   assert.equal(brief(await takeAll(world, back)), ['question q1']);
@@ -106,14 +117,21 @@ test('the code of an absent keyed user connects; its maker learns of the friend 
   const code = await world.invite(ann);
   await world.close(ann);
   const bob = await world.keyed('bob');
-  const told = await (world.says(bob, { type: 'connect', code }), world.settled().then(() => bob.take()));
+  await world.says(bob, { type: 'connect', code });
+  const told = bob.take();
   const { connectionId } = told[0] as Json;
   assert.equal(told[0], { type: 'connected_to_friend', connectionId, friend: friend('ann'), durable: true });
-  assert.equal((await connectionsOf(world, bob)).map(({ online }) => online), [false]);
+  assert.equal(
+    (await connectionsOf(world, bob)).map(({ online }) => online),
+    [false],
+  );
   await world.says(bob, ask('q1', 'ann'));
   assert.equal(brief(bob.take()), ['question_sent queued q1']);
   const again = await world.keyed('ann');
-  assert.equal([(again.identified.connections as Json[])[0]?.connectionId, again.identified.pending], [connectionId, 1]);
+  assert.equal(
+    [(again.identified.connections as Json[])[0]?.connectionId, again.identified.pending],
+    [connectionId, 1],
+  );
   assert.equal(brief(again.take()), ['question q1']);
   assert.equal(bob.take(), [{ type: 'friend_online', connectionId, friend: friend('ann') }]);
 });

@@ -45,7 +45,9 @@ export async function drain(world: World, guest: Guest): Promise<Json[]> {
 
 /** `type id`, or `type status id` where there is a status: what was said, at a glance. */
 export function brief(told: readonly Json[]): string[] {
-  return told.map(({ type, status, code, id }) => [type, status, code, id].filter((part) => part !== undefined).join(' '));
+  return told.map(({ type, status, code, id }) =>
+    [type, status, code, id].filter((part) => part !== undefined).join(' '),
+  );
 }
 
 /** The ids of what this user's mailbox holds for good, oldest first. */

@@ -45,7 +45,12 @@ test('a field of the proof that is not a string is named', () => {
 });
 
 test('received takes an array of strings, and 64 of them at least', () => {
-  for (const deliveryIds of [[], ['1'], Array.from({ length: 64 }, (_, n) => `${n}`), ['', '\ud800', 'x'.repeat(1_000)]])
+  for (const deliveryIds of [
+    [],
+    ['1'],
+    Array.from({ length: 64 }, (_, n) => `${n}`),
+    ['', '\ud800', 'x'.repeat(1_000)],
+  ])
     assert.equal(read({ type: 'received', deliveryIds }).deliveryIds, deliveryIds);
   assert.match(refusal({ type: 'received' }), '"deliveryIds" is missing');
   for (const deliveryIds of [null, 'x', 5, {}, { length: 1, 0: 'x' }, [5], ['x', null], [['x']], [{}]])
@@ -62,7 +67,8 @@ test('a receipt takes an id, a friend, and one of the two that a friend may say'
   for (const field of ['to', 'status']) {
     const { [field as 'to']: _, ...rest } = receipt;
     assert.match(refusal(rest), `"${field}" is missing`);
-    for (const value of [null, 5, ['read'], {}]) assert.match(refusal({ ...receipt, [field]: value }), `"${field}" must be`);
+    for (const value of [null, 5, ['read'], {}])
+      assert.match(refusal({ ...receipt, [field]: value }), `"${field}" must be`);
   }
   for (const status of ['delivered', 'expired', 'left', 'Read', '', 'handled'])
     assert.match(refusal({ ...receipt, status }), '"status" must be "read" or "declined"');
@@ -83,7 +89,16 @@ test('forget_me needs nothing, and takes an id', () => {
 test('what only the exchange says is no command', () => {
   const types = [
     ...['connected', 'identified', 'invite_created', 'connected_to_friend', 'friend_connected', 'friend_disconnected'],
-    ...['friend_online', 'friend_away', 'question', 'question_sent', 'answer_sent', 'handled', 'connections', 'forgotten'],
+    ...[
+      'friend_online',
+      'friend_away',
+      'question',
+      'question_sent',
+      'answer_sent',
+      'handled',
+      'connections',
+      'forgotten',
+    ],
     ...['pong', 'restarting', 'error', 'toString', '__proto__'],
   ];
   for (const type of types) assert.is((decode(JSON.stringify({ type })) as unknown as Json).code, 'unknown_type', type);
@@ -93,7 +108,18 @@ test('no fault repeats what was in a proof, a receipt or an acknowledgement', ()
   const mark = 'jabberwock';
   const value = fc.constantFrom<unknown>(mark, [mark], { [mark]: mark }, [[mark]], 5, null, mark.repeat(30));
   const fields = fc.dictionary(
-    fc.constantFrom('publicKey', 'host', 'signature', 'deliveryIds', 'status', 'reason', 'to', 'username', 'id', 'code'),
+    fc.constantFrom(
+      'publicKey',
+      'host',
+      'signature',
+      'deliveryIds',
+      'status',
+      'reason',
+      'to',
+      'username',
+      'id',
+      'code',
+    ),
     value,
   );
   fc.assert(

@@ -119,7 +119,14 @@ test('neither do deep nesting, long text and the innards of objects', () => {
 
 test('a command comes through as it was sent, without the fields that are not its own', () => {
   const extra = fc.dictionary(
-    fc.string().filter((name) => !/^(type|id|username|nickname|code|from|content|to|replyTo|publicKey|host|signature|deliveryIds|status|reason)$/.test(name)),
+    fc
+      .string()
+      .filter(
+        (name) =>
+          !/^(type|id|username|nickname|code|from|content|to|replyTo|publicKey|host|signature|deliveryIds|status|reason)$/.test(
+            name,
+          ),
+      ),
     fc.jsonValue(),
   );
   fc.assert(
