@@ -1,12 +1,12 @@
 /**
- * Protocol part 3 under random use: three friends with several clients each, a store that answers when it likes and may fail. What was said
+ * Protocol part 3 under random use: three friends with several clients each, a store that answers when it likes and may fail, an exchange that is killed. What was said
  * to be delivered or queued is; everything arrives once at each client, whole, and in order. SEED=<number> plays one run again.
  */
 import * as assert from 'uvu/assert';
 import { StorageFailed } from '../../src/exchange/ports.ts';
 import { type Chance, type Json, seededChance, suite } from '../harness.ts';
 import type { HeldStore } from './held-store.ts';
-import { acknowledge, durableWorld, stored } from './talk.ts';
+import { acknowledge, durableWorld, restarted, stored } from './talk.ts';
 import { type Guest, keyOf, proofFor, SECOND, type World } from './world.ts';
 
 const test = suite('durable, random');
@@ -35,7 +35,7 @@ class Friend {
 }
 
 class Run {
-  readonly world: World;
+  world: World;
   readonly store: HeldStore;
   readonly friends = ['ann', 'bob', 'cy'].map((name) => new Friend(name));
   readonly chance: Chance;
@@ -88,6 +88,21 @@ class Run {
     if (client === friend.clients[0]) friend.mustRepeat = true;
     friend.clients.splice(friend.clients.indexOf(client), 1);
     await this.world.close(client);
+  }
+
+  /** The exchange is killed: of what the store was asked some is done, nobody hears of it, and everybody has to come back. */
+  kill(): void {
+    for (const call of this.store.held.splice(0, this.chance.below(this.store.held.length + 1))) call.perform();
+    this.store.held.length = 0;
+    this.store.isHolding = false;
+    this.world = restarted(this.world, this.store);
+    this.#marks.clear();
+    for (const friend of this.friends) {
+      friend.mustRepeat = true;
+      friend.clients.length = 0;
+      friend.arriving.length = 0;
+      friend.had.clear();
+    }
   }
 
   async ask(friend: Friend, client: Guest): Promise<void> {
@@ -233,7 +248,10 @@ for (const mayFail of [false, true])
     for (let round = 0; round < Number(process.env.ROUNDS ?? 20); round++) {
       const run = new Run(seeds, mayFail);
       await run.begin();
-      for (let n = 0; n < 150; n++) await run.step();
+      for (let n = 0; n < 150; n++) {
+        if (n === 75 && !mayFail) run.kill();
+        await run.step();
+      }
       await run.end();
     }
   });
