@@ -7,10 +7,13 @@ const WORDS = 3;
 const SLOTS_MIN = 32;
 
 /** The fingerprint of the name that was looked at last. */
+let looked: string | undefined;
 let [first, second, third] = [0, 0, 0];
 
 /** Murmur's mixing, three times with other constants. The first word is never 0, which marks an empty slot. */
 function look(name: string): void {
+  if (name === looked) return;
+  looked = name;
   let [a, b, c] = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d];
   for (let index = 0; index < name.length; index++) {
     const unit = name.charCodeAt(index);
@@ -74,6 +77,7 @@ export class Fingerprints {
       [first, second, third] = [old[at] ?? 0, old[at + 1] ?? 0, old[at + 2] ?? 0];
       insert(this.#current);
     }
+    looked = undefined;
   }
 }
 
