@@ -193,7 +193,7 @@ export function forget(
     () => tellReceipts(state, receipts, true),
     (error: unknown) => {
       state.ports.observer.failed('mailbox.acknowledge', error, state.ports.clock());
-      if (error instanceof StorageFailed) state.undeleted.push({ recipient, seqs, receipts });
+      if (error instanceof StorageFailed) state.retries.push(() => forget(state, recipient, seqs, receipts));
     },
   );
   drain(state, recipient);
@@ -272,7 +272,7 @@ function oldestLive(inbox: Inbox): WaitingMessage | undefined {
 
 /** What the store could not do is tried again. */
 export function retry(state: State): void {
-  for (const { recipient, seqs, receipts } of state.undeleted.splice(0)) forget(state, recipient, seqs, receipts);
+  for (const again of state.retries.splice(0)) again();
   const stalled = [...state.stalled];
   state.stalled.clear();
   for (const recipient of stalled) drain(state, recipient);
