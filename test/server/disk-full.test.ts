@@ -1,8 +1,20 @@
 /** Protocol part 3 on a disk that is full: nothing is acknowledged falsely, who is here talks on, and it goes on when there is room. */
 import * as assert from 'uvu/assert';
-import { assertError, eventually, type Exchange, httpRequest, type Json, suite, type TestClient } from '../harness.ts';
+import { assertError, type Exchange, eventually, httpRequest, type Json, suite, type TestClient } from '../harness.ts';
 import { type SmallDisk, smallDisk } from './disk.ts';
-import { acknowledge, ask, askAll, contentOf, friends, ids, idsOf, KeyedUser, MANY, question, takeMail } from './keyed.ts';
+import {
+  acknowledge,
+  ask,
+  askAll,
+  contentOf,
+  friends,
+  ids,
+  idsOf,
+  KeyedUser,
+  MANY,
+  question,
+  takeMail,
+} from './keyed.ts';
 
 const test = suite('a full disk');
 
@@ -28,7 +40,11 @@ function onSmallDisk(title: string, run: (disk: SmallDisk, exchange: Exchange) =
 }
 
 /** Asks until nothing more goes in. Returns what was acknowledged, and what was refused, in order. */
-async function askUntilFull(client: TestClient, to: KeyedUser, prefix: string): Promise<{ queued: string[]; refused: string[] }> {
+async function askUntilFull(
+  client: TestClient,
+  to: KeyedUser,
+  prefix: string,
+): Promise<{ queued: string[]; refused: string[] }> {
   const [queued, refused]: [string[], string[]] = [[], []];
   for (let n = 1; refused.length < 12; n++) {
     assert.ok(n < 1_000, 'the disk never fills up');
@@ -93,7 +109,10 @@ onSmallDisk('refuses what it cannot keep, and takes it when there is room', asyn
   for (const id of refused) a.send(question(bob, id, large(id)));
   const told: Json[] = [];
   while (told.length < refused.length + early.length) told.push(await a.next());
-  const [sent, receipts] = [told.filter(({ type }) => type === 'question_sent'), told.filter(({ type }) => type === 'receipt')];
+  const [sent, receipts] = [
+    told.filter(({ type }) => type === 'question_sent'),
+    told.filter(({ type }) => type === 'receipt'),
+  ];
   assert.equal(
     sent.map(({ id, status }) => [id, status]),
     refused.map((id) => [id, 'queued']),
@@ -116,40 +135,43 @@ onSmallDisk('refuses what it cannot keep, and takes it when there is room', asyn
   assert.is(exchange.stderr(), '');
 });
 
-onSmallDisk('keeps what was acknowledged when the process is killed, and does not start without room', async (disk, exchange) => {
-  const [ann, bob] = [new KeyedUser('ann'), new KeyedUser('bob')];
-  const [a, b] = await friends(exchange, ann, bob);
-  await b.close();
-  await a.next('friend_away');
-  await askAll(a, bob, ids('before', 5), 'queued');
-  disk.fill();
-  const { queued, refused } = await askUntilFull(a, bob, 'full');
-  // Refused is not kept either: a name that nobody binds stays free.
-  const stranger = await new KeyedUser('stranger').dial(exchange);
-  assertError(await stranger.next(), 'storage_failed', { request: 'identify' });
-  await exchange.stop('SIGKILL');
+onSmallDisk(
+  'keeps what was acknowledged when the process is killed, and does not start without room',
+  async (disk, exchange) => {
+    const [ann, bob] = [new KeyedUser('ann'), new KeyedUser('bob')];
+    const [a, b] = await friends(exchange, ann, bob);
+    await b.close();
+    await a.next('friend_away');
+    await askAll(a, bob, ids('before', 5), 'queued');
+    disk.fill();
+    const { queued, refused } = await askUntilFull(a, bob, 'full');
+    // Refused is not kept either: a name that nobody binds stays free.
+    const stranger = await new KeyedUser('stranger').dial(exchange);
+    assertError(await stranger.next(), 'storage_failed', { request: 'identify' });
+    await exchange.stop('SIGKILL');
 
-  const refusal = await disk.start(ENV).then(
-    (started) => started.stop('SIGKILL').then(() => 'it started'),
-    (error: Error) => error.message,
-  );
-  assert.match(refusal, /^the exchange ended with [1-9]\d* before it listened: magi-exchange: DATA_DIR is [^\n]+\n$/);
-  disk.free();
-  const later = await disk.start(ENV);
-  try {
-    const promised = [...ids('before', 5), ...queued];
-    const client = await bob.come(later);
-    assertWhole(await takeMail(client, promised.length), promised);
-    await client.quiet();
-    const again = await ann.come(later);
-    await client.close();
-    await eventually(async () => (await again.next()).type === 'friend_away', 'bob to be away');
-    for (const id of refused) assert.is(await ask(again, bob, id, large(id)), 'queued', id);
-    await (await new KeyedUser('stranger').arrive(later)).client.close();
-    assert.is(later.stderr(), '');
-  } finally {
-    await later.stop('SIGKILL');
-  }
-});
+    const refusal = await disk.start(ENV).then(
+      (started) => started.stop('SIGKILL').then(() => 'it started'),
+      (error: Error) => error.message,
+    );
+    assert.match(refusal, /^the exchange ended with [1-9]\d* before it listened: magi-exchange: DATA_DIR is [^\n]+\n$/);
+    disk.free();
+    const later = await disk.start(ENV);
+    try {
+      const promised = [...ids('before', 5), ...queued];
+      const client = await bob.come(later);
+      assertWhole(await takeMail(client, promised.length), promised);
+      await client.quiet();
+      const again = await ann.come(later);
+      await client.close();
+      await eventually(async () => (await again.next()).type === 'friend_away', 'bob to be away');
+      for (const id of refused) assert.is(await ask(again, bob, id, large(id)), 'queued', id);
+      await (await new KeyedUser('stranger').arrive(later)).client.close();
+      assert.is(later.stderr(), '');
+    } finally {
+      await later.stop('SIGKILL');
+    }
+  },
+);
 
 test.run();

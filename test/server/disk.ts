@@ -21,7 +21,8 @@ export interface SmallDisk {
  * for it. Throws, in a sentence, where the system allows neither.
  */
 export async function smallDisk(mebibytes: number): Promise<SmallDisk> {
-  if (process.platform !== 'linux') throw new Error('A disk that fills up is made of Linux namespaces: run this test on Linux.');
+  if (process.platform !== 'linux')
+    throw new Error('A disk that fills up is made of Linux namespaces: run this test on Linux.');
   const path = temporaryFolder();
   const isRoot = process.getuid?.() === 0;
   const mount = `mount -t tmpfs -o size=${mebibytes}m tmpfs "$0" && echo mounted && exec cat`;
@@ -40,12 +41,20 @@ export async function smallDisk(mebibytes: number): Promise<SmallDisk> {
     });
   });
   const refused = ended.then(() => {
-    throw new Error(`This test has to mount a small disk, as root or in a user namespace, and may not: ${complaint.trim()}`);
+    throw new Error(
+      `This test has to mount a small disk, as root or in a user namespace, and may not: ${complaint.trim()}`,
+    );
   });
   await within(Promise.race([mounted, refused]), 'a small disk to be mounted');
   refused.catch(() => {});
 
-  const enter = ['nsenter', '--target', String(holder.pid), '--mount', ...(isRoot ? [] : ['--user', '--preserve-credentials'])];
+  const enter = [
+    'nsenter',
+    '--target',
+    String(holder.pid),
+    '--mount',
+    ...(isRoot ? [] : ['--user', '--preserve-credentials']),
+  ];
   const filler = join(`/proc/${holder.pid}/root`, path, 'filler');
   return {
     start: (env) => startExchange({ ...env, DATA_DIR: path }, [...enter, process.execPath, MAIN]),

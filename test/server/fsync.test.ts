@@ -45,7 +45,9 @@ async function failFlushes({ process: { pid } }: Exchange, path?: string): Promi
     });
   });
   const refused = ended.then(() => {
-    throw new Error(`This test needs strace (apt-get install strace), allowed to trace another process: ${said.trim()}`);
+    throw new Error(
+      `This test needs strace (apt-get install strace), allowed to trace another process: ${said.trim()}`,
+    );
   });
   refused.catch(() => {});
   await within(Promise.race([attached, refused]), 'strace to attach');

@@ -1,12 +1,23 @@
 /** Protocol parts 2 and 3 after a restart: who is told of whom, and what becomes of messages where nothing is kept. */
 import * as assert from 'uvu/assert';
-import { assertError, type Exchange, type Json, startExchange, suite, TestClient, temporaryFolder, withExchange } from '../harness.ts';
+import {
+  assertError,
+  type Exchange,
+  type Json,
+  startExchange,
+  suite,
+  TestClient,
+  temporaryFolder,
+  withExchange,
+} from '../harness.ts';
 import { ask, friends, KeyedUser, MANY, question, takeMail } from './keyed.ts';
 
 const test = suite('presence after a restart');
 
 /** Friends who met before the exchange was killed, and the exchange that was started then. */
-async function afterKill(run: (exchange: Exchange, ann: KeyedUser, bob: KeyedUser, restart: () => Promise<Exchange>) => Promise<void>) {
+async function afterKill(
+  run: (exchange: Exchange, ann: KeyedUser, bob: KeyedUser, restart: () => Promise<Exchange>) => Promise<void>,
+) {
   const env = { ...MANY, DATA_DIR: temporaryFolder() };
   const [ann, bob] = [new KeyedUser('ann'), new KeyedUser('bob')];
   let exchange = await startExchange(env);
@@ -29,7 +40,10 @@ test('each client is told when the friend comes, and when the last of his client
   afterKill(async (exchange, ann, bob) => {
     const here = [await ann.come(exchange), await ann.come(exchange)];
     const { client: first, identified } = await bob.arrive(exchange);
-    assert.equal((identified.connections as Json[]).map(({ online }) => online), [true]);
+    assert.equal(
+      (identified.connections as Json[]).map(({ online }) => online),
+      [true],
+    );
     for (const client of here) assert.equal(friendOf(await client.next()), ['friend_online', 'bob']);
     const second = await bob.come(exchange);
     await first.close();
@@ -45,7 +59,8 @@ test('each client of both is told of the end of a connection that is older than 
     const other = await bob.come(exchange);
     for (const client of two) await client.next('friend_online');
     two[0].send({ type: 'disconnect', to: 'bob' });
-    for (const client of two) assert.equal(friendOf(await client.next('friend_disconnected')), ['friend_disconnected', 'bob']);
+    for (const client of two)
+      assert.equal(friendOf(await client.next('friend_disconnected')), ['friend_disconnected', 'bob']);
     const { reason, ...told } = await other.next('friend_disconnected');
     assert.is(reason, 'left');
     assert.equal(friendOf(told), ['friend_disconnected', 'ann']);
@@ -66,7 +81,10 @@ test('a guest connection ends with the process, and nothing of it is found after
     const guest = await TestClient.identified(exchange, 'guest');
     assert.is((await guest.connectTo(client)).durable, false);
     const { identified } = await ann.arrive(await restart());
-    assert.equal((identified.connections as Json[]).map((each) => (each.friend as Json).username), ['bob']);
+    assert.equal(
+      (identified.connections as Json[]).map((each) => (each.friend as Json).username),
+      ['bob'],
+    );
   }));
 
 for (const [title, env] of [

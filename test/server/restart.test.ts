@@ -1,7 +1,28 @@
 /** Protocol parts 2 and 3: what keyed users have outlives the process, whether it was asked to end or killed. */
 import * as assert from 'uvu/assert';
-import { assertError, type Exchange, type Json, runMain, startExchange, suite, TestClient, temporaryFolder } from '../harness.ts';
-import { acknowledge, ask, askAll, contentOf, friends, ids, idsOf, KeyedUser, MANY, question, takeMail } from './keyed.ts';
+import {
+  assertError,
+  type Exchange,
+  type Json,
+  runMain,
+  startExchange,
+  suite,
+  TestClient,
+  temporaryFolder,
+} from '../harness.ts';
+import {
+  acknowledge,
+  ask,
+  askAll,
+  contentOf,
+  friends,
+  ids,
+  idsOf,
+  KeyedUser,
+  MANY,
+  question,
+  takeMail,
+} from './keyed.ts';
 
 const test = suite('restart');
 
@@ -60,7 +81,14 @@ afterEach('friends stay friends and names stay bound', async (lives, signal) => 
   const friend = { username: 'bob', nickname: 'bob', publicKey: bob.publicKey };
   const connection = { connectionId: before?.connectionId, friend, online: false, durable: true };
   const { username, nickname } = { username: 'Ann', nickname: 'Ann of the hill' };
-  assert.equal(greeting, { type: 'identified', username, nickname, keyed: true, connections: [connection], pending: 0 });
+  assert.equal(greeting, {
+    type: 'identified',
+    username,
+    nickname,
+    keyed: true,
+    connections: [connection],
+    pending: 0,
+  });
   const back = await bob.come(exchange);
   await client.next('friend_online');
   client.send(question(bob, 'q1'));
@@ -184,7 +212,10 @@ afterEach('the invite of a keyed user works once more, also while its maker is a
   const late = await eve.come(next);
   assertError(await late.request({ type: 'connect', code }), 'invalid_code', { request: 'connect' });
   const { identified } = await ann.arrive(next);
-  assert.equal((identified.connections as Json[]).map((each) => each.connectionId), [connectionId]);
+  assert.equal(
+    (identified.connections as Json[]).map((each) => each.connectionId),
+    [connectionId],
+  );
 });
 
 test('a second exchange on the same folder is refused in one line; the first is not disturbed', async () => {
