@@ -5,6 +5,7 @@
  *   start          builds what is stale and serves          check   what CI checks besides the tests
  *   build          dist/magi-exchange.mjs                   bench   the benchmarks
  *   test [PART…]   the tests whose path holds a PART        demo    a first conversation, in a second terminal
+ *   torture        kills the exchange under load, again and again: --cycles N --seed S, see test/torture/run.ts
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -334,8 +335,13 @@ async function main([command = '--help', ...args]) {
       process.argv = [process.execPath, join(ROOT, 'bench/run.ts'), ...args];
       await import('./bench/run.ts');
       return;
+    case 'torture':
+      await buildIfStale();
+      process.argv = [process.execPath, join(ROOT, 'test/torture/run.ts'), ...args];
+      await import('./test/torture/run.ts');
+      return;
     default:
-      fail('it takes start, build, test, check, bench or demo.', 2);
+      fail('it takes start, build, test, check, bench, torture or demo.', 2);
   }
 }
 

@@ -7,8 +7,9 @@
  *              ▼
  *           storing ──(committed)──► queued, stored ──(handed, acknowledged)──► receipt `delivered`
  */
-import { encodeDelivery, encodeHandedOver, senderPart } from '../protocol/codec.ts';
+import { encodeDelivery, senderPart } from '../protocol/codec.ts';
 import { type Fault, fault } from '../protocol/faults.ts';
+import { refuseAskers, tellAskers } from './askers.ts';
 import type { Side } from './connections.ts';
 import type { Asker, Entry, Inbox } from './inbox.ts';
 import { HOLD_MS, SENDER_SHARE } from './limits.ts';
@@ -35,25 +36,6 @@ export function load(state: State, user: Keyed): Promise<void> | undefined {
     },
   );
   return inbox.loaded;
-}
-
-/** Whether the recipient's inbox has, or had, a message of this name. */
-export function isRepeat({ inbox }: Keyed, name: string): boolean {
-  return inbox.find(name) !== undefined || inbox.wasAcknowledged(name);
-}
-
-/** Answers a message that was sent before; what is not known yet is told to this asker then. */
-export function repeat(state: State, recipient: Keyed, name: string, id: string, asker: Asker): void {
-  const entry = recipient.inbox.find(name);
-  if (entry === undefined) tellAsker(state, asker, recipient, id, 'delivered');
-  else if (entry.state === 'stored') tellAsker(state, asker, recipient, id, 'queued');
-  else entry.asker = { ...asker, next: without(entry.asker, asker.clientId) };
-}
-
-function without(asker: Asker | undefined, clientId: string): Asker | undefined {
-  if (asker === undefined) return undefined;
-  const next = without(asker.next, clientId);
-  return asker.clientId === clientId ? next : { ...asker, next };
 }
 
 /** Takes a message from `side`, whose friend's inbox is loaded. The asker is told later what became of it. */
@@ -84,7 +66,8 @@ export function take(
     isLive,
   );
   if (isLive) {
-    state.holding.add(recipient);
+    if (!inbox.isHolding) state.holding.add(recipient);
+    inbox.isHolding = true;
     const text = encodeDelivery(type, quoted, side.user.senderPart, id, replyTo, deliveryIdOf(seq));
     state.ports.wire.publish(side.other.topic, text);
   } else put(state, recipient, [entry]);
@@ -111,7 +94,6 @@ export function putAway(state: State, recipient: Keyed): void {
   if (!inbox.hasLive) return;
   const isHere = recipient.clients.size > 0;
   if (!state.keepsMail && isHere) return;
-  state.holding.delete(recipient);
   const taken: Entry[] = [];
   for (const entry of inbox.entries.values()) {
     if (entry.state !== 'live') continue;
@@ -125,7 +107,7 @@ export function putAway(state: State, recipient: Keyed): void {
       taken.push(entry);
     } else {
       inbox.remove(entry);
-      refuseAsker(state, entry, refusal);
+      refuseAskers(state, entry, refusal);
     }
   }
   if (taken.length > 0) put(state, recipient, taken);
@@ -152,10 +134,10 @@ function wereStored(state: State, recipient: Keyed, entries: readonly Entry[], n
   const { inbox } = recipient;
   for (const entry of entries) {
     // Gone: acknowledged meanwhile, and the store was asked to delete it.
-    if (inbox.entries.get(entry.head.seq) !== entry) continue;
+    if (entry.isGone) continue;
     inbox.wasStored(entry);
     state.ports.observer.mailed('queued', recipient.sides.get(entry.head.sender)?.other, recipient, now);
-    if (entry.asker !== undefined) tellAsker(state, entry.asker, recipient, entry.head.id, 'queued');
+    if (entry.asker !== undefined) tellAskers(state, entry.asker, recipient, entry.head.id, 'queued');
     entry.asker = undefined;
   }
   drain(state, recipient);
@@ -166,9 +148,9 @@ function wereRefused(state: State, recipient: Keyed, entries: readonly Entry[], 
   const { observer, clock } = state.ports;
   observer.failed('mailbox.put', error, clock());
   for (const entry of entries) {
-    if (recipient.inbox.entries.get(entry.head.seq) !== entry) continue;
+    if (entry.isGone) continue;
     recipient.inbox.remove(entry);
-    refuseAsker(state, entry, fault(error instanceof StorageFailed ? 'storage_failed' : 'internal'));
+    refuseAskers(state, entry, fault(error instanceof StorageFailed ? 'storage_failed' : 'internal'));
   }
   drain(state, recipient);
 }
@@ -183,11 +165,10 @@ export function acknowledge(
   const { inbox } = recipient;
   const { state: was, asker } = entry;
   const { sender, id } = entry.head;
-  inbox.remove(entry);
-  inbox.remember(entry);
+  inbox.acknowledge(entry);
   state.ports.observer.mailed('delivered', recipient.sides.get(sender)?.other, recipient, now);
   if (was !== 'stored') {
-    if (asker !== undefined) tellAsker(state, asker, recipient, id, 'delivered');
+    if (asker !== undefined) tellAskers(state, asker, recipient, id, 'delivered');
     return was === 'live' ? undefined : 'delete';
   }
   return {
@@ -212,7 +193,7 @@ export function forget(
     () => tellReceipts(state, receipts, true),
     (error: unknown) => {
       state.ports.observer.failed('mailbox.acknowledge', error, state.ports.clock());
-      if (error instanceof StorageFailed) state.undeleted.push({ recipient, seqs, receipts });
+      if (error instanceof StorageFailed) state.retries.push(() => forget(state, recipient, seqs, receipts));
     },
   );
   drain(state, recipient);
@@ -274,7 +255,10 @@ export function tickMail(state: State, now: number): void {
   for (const recipient of state.holding) {
     const oldest = oldestLive(recipient.inbox);
     // Looked after here and not at each acknowledgement, after which there is mostly the next message to be held.
-    if (oldest === undefined) state.holding.delete(recipient);
+    if (oldest === undefined) {
+      state.holding.delete(recipient);
+      recipient.inbox.isHolding = false;
+    }
     // Also when the clock was set back.
     else if (Math.abs(now - oldest.takenAt) >= HOLD_MS) putAway(state, recipient);
   }
@@ -288,28 +272,10 @@ function oldestLive(inbox: Inbox): WaitingMessage | undefined {
 
 /** What the store could not do is tried again. */
 export function retry(state: State): void {
-  for (const { recipient, seqs, receipts } of state.undeleted.splice(0)) forget(state, recipient, seqs, receipts);
+  for (const again of state.retries.splice(0)) again();
   const stalled = [...state.stalled];
   state.stalled.clear();
   for (const recipient of stalled) drain(state, recipient);
-}
-
-/** `askers`: the latest of those who sent the message. */
-function tellAsker(state: State, askers: Asker, recipient: Keyed, id: string, status: 'delivered' | 'queued'): void {
-  for (let asker: Asker | undefined = askers; asker !== undefined; asker = asker.next) {
-    const client = state.users.clients.get(asker.clientId);
-    if (client === undefined) continue;
-    state.sayLater(client, encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id));
-  }
-}
-
-function refuseAsker(state: State, { asker: askers, head: { id } }: Entry, refusal: Fault): void {
-  for (let asker = askers; asker !== undefined; asker = asker.next) {
-    const client = state.users.clients.get(asker.clientId);
-    if (client === undefined) continue;
-    state.ports.observer.refused(client, refusal.code, state.ports.clock());
-    state.say(client, { ...refusal, request: asker.type === 'question' ? 'ask' : 'answer', id });
-  }
 }
 
 /** A connection ends: what waits for the one who left, from that friend, is not delivered. First what only this process has (`live`), then,
@@ -318,7 +284,7 @@ export function drop(state: State, leaver: Keyed, friend: string, which: 'live' 
   for (const entry of leaver.inbox.entries.values()) {
     if (entry.head.sender !== friend || (which === 'live' && entry.state !== 'live')) continue;
     leaver.inbox.remove(entry);
-    refuseAsker(state, entry, fault('no_connection'));
+    refuseAskers(state, entry, fault('no_connection'));
   }
   drain(state, leaver);
 }

@@ -4,9 +4,9 @@
  * friend of it is here.
  */
 import { recipientPart, senderPart } from '../protocol/codec.ts';
-import { Acknowledged } from './acknowledged.ts';
 import type { Side } from './connections.ts';
-import { Inbox } from './inbox.ts';
+import { type Entry, Inbox } from './inbox.ts';
+import { Known } from './known.ts';
 import { ATTEMPTS, Attempts, Bucket } from './limits.ts';
 
 export interface Client {
@@ -41,9 +41,13 @@ export class Allowance {
   readonly wrongCodes = new Attempts(ATTEMPTS);
   /** When the latest codes were made. */
   invitesMadeAt: number[] = [];
-  readonly acknowledged = new Acknowledged();
+  readonly known = new Known<Entry>();
   /** When its user was last known here. */
-  knownAt = 0;
+  knownAt: number;
+
+  constructor(now: number) {
+    this.knownAt = now;
+  }
 }
 
 export interface User {
@@ -187,7 +191,7 @@ export class Users {
 
   /** A user whom nobody has as a client or friend yet. */
   make({ id, key, username, nickname, publicKey, tag }: NewUser, now: number): User {
-    const allowance = publicKey === undefined ? new Allowance() : this.#allowanceOf(key);
+    const allowance = publicKey === undefined ? new Allowance(now) : this.#allowanceOf(key, now);
     return {
       id,
       key,
@@ -202,7 +206,7 @@ export class Users {
       onlySide: undefined,
       allowance,
       invites: [],
-      inbox: publicKey === undefined ? undefined : new Inbox(allowance.acknowledged),
+      inbox: publicKey === undefined ? undefined : new Inbox(allowance.known),
       senderPart: senderPart(username, nickname),
       recipientPart: recipientPart(nickname),
       nicknamePart: JSON.stringify(nickname),
@@ -236,13 +240,14 @@ export class Users {
   tick(now: number): void {
     for (const [key, allowance] of this.#allowances) {
       if (this.known(key)?.allowance === allowance || now < allowance.knownAt) allowance.knownAt = now;
-      if (now - allowance.knownAt > ACKNOWLEDGED_MS) allowance.acknowledged.clear();
+      if (now - allowance.knownAt > ACKNOWLEDGED_MS) allowance.known.forget();
       if (now - allowance.knownAt > ALLOWANCE_MS) this.#allowances.delete(key);
     }
   }
 
-  #allowanceOf(key: string): Allowance {
-    const allowance = this.#allowances.get(key) ?? new Allowance();
+  #allowanceOf(key: string, now: number): Allowance {
+    const allowance = this.#allowances.get(key) ?? new Allowance(now);
+    allowance.knownAt = now;
     this.#allowances.set(key, allowance);
     return allowance;
   }
