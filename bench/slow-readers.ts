@@ -186,6 +186,7 @@ try {
   for (const { socket } of clients) socket.pause();
   await load(senders, readers, seconds * 1000);
   const meanwhile = latencies;
+  latencies = [];
   const asked = sum((pair) => pair.asked);
 
   const resumedAt = performance.now();
@@ -211,12 +212,11 @@ try {
   console.log(`asked      ${asked}, of which acknowledged ${acknowledged}, refused ${asked - acknowledged}`);
   console.log(`lost       ${lost}, doubled ${doubled}, out of order ${outOfOrder}`);
   console.log(`all came   ${(drained / 1000).toFixed(1)} s after they read again`);
-  console.log(
-    `the others p50 ${percentile(meanwhile, 0.5)}, p99 ${percentile(meanwhile, 0.99)} (${meanwhile.length} questions)`,
-  );
-  console.log(
-    `before     p50 ${percentile(calmly, 0.5)}, p99 ${percentile(calmly, 0.99)} (${calmly.length} questions)`,
-  );
+  const others = { before: calmly, meanwhile, afterwards: latencies };
+  for (const [when, values] of Object.entries(others)) {
+    const [p50, p99] = [percentile(values, 0.5), percentile(values, 0.99)];
+    console.log(`the others ${when.padEnd(10)} p50 ${p50}, p99 ${p99} (${values.length} questions)`);
+  }
   if (lost + doubled + outOfOrder > 0 || most - before > bound || acknowledged === 0) process.exitCode = 1;
 } finally {
   await server.cleanUp();
