@@ -30,6 +30,8 @@ const nobody: Observer = {
   tag: (userKey) => userKey,
   received() {},
   forwarded() {},
+  kept() {},
+  mailed() {},
   refused(_client, code) {
     throw new Error(`refused: ${code}`);
   },
@@ -56,9 +58,10 @@ async function pair() {
       ping() {},
       close() {},
     },
-    store: memoryStore(),
+    store: memoryStore(1),
     observer: nobody,
-    chance: { id: () => `id-${String(ids++).padStart(20, '0')}`, code: () => '234567' },
+    chance: { id: () => `id-${String(ids++).padStart(20, '0')}`, code: () => '234567', challenge: () => 'none' },
+    keys: { verify: () => false, hosts: () => [] },
     clock: () => 1_800_000_000_000,
   };
   const limits = { ...DEFAULT_LIMITS, questionsPerMinute: 1e9, commandsPerMinute: 1e9, framesPerSecond: 1e9 };

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { DEFAULT_LIMITS, type Limits } from './exchange/limits.ts';
+import { DEFAULT_LIMITS, type Limits, type Policy } from './exchange/limits.ts';
 
 /** An operator's mistake. The message is one line; the program ends with `exitCode`. */
 export class OperatorError extends Error {
@@ -30,7 +30,7 @@ function whole(fallback: number, min: number, max: number, meaning: string): Set
     takes: `a whole number from ${min} to ${max}`,
     meaning,
     read: (text) => {
-      const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+      const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
       return value >= min && value <= max ? value : undefined;
     },
   };
@@ -97,7 +97,7 @@ const SETTINGS = {
   QUESTIONS_PER_MINUTE: limit(DEFAULT_LIMITS.questionsPerMinute, 'questions a minute for a user'),
   COMMANDS_PER_MINUTE: limit(DEFAULT_LIMITS.commandsPerMinute, 'other commands a minute for a client'),
   FRAMES_PER_SECOND: limit(DEFAULT_LIMITS.framesPerSecond, 'frames a second for a client, ten times as many at once'),
-  WRONG_CODES_PER_USER: limit(DEFAULT_LIMITS.wrongCodesPerUser, "wrong codes in 30 minutes for a guest's client"),
+  WRONG_CODES_PER_USER: limit(DEFAULT_LIMITS.wrongCodesPerUser, "wrong codes in 30 minutes for a keyed user or a guest's client"),
   WRONG_CODES_PER_ADDRESS: limit(DEFAULT_LIMITS.wrongCodesPerAddress, 'wrong codes in 30 minutes for an address'),
   WRONG_CODES_TOTAL: limit(
     DEFAULT_LIMITS.wrongCodesTotal,
@@ -109,6 +109,32 @@ const SETTINGS = {
   CLIENTS_PER_ADDRESS: limit(DEFAULT_LIMITS.clientsPerAddress, 'clients of an address'),
   CONNECTIONS_PER_USER: limit(DEFAULT_LIMITS.connectionsPerUser, 'connections of a user'),
   INVITE_MINUTES: whole(DEFAULT_LIMITS.inviteMinutes, 1, 1_440, 'the life of a code, in minutes'),
+  KEYS_PER_ADDRESS: limit(DEFAULT_LIMITS.keysPerAddress, 'usernames bound to a key in a day from an address'),
+  CLIENTS_PER_USER: limit(DEFAULT_LIMITS.clientsPerUser, 'clients of a keyed user; one more closes the longest silent'),
+  MAILBOX_MESSAGES: limit(DEFAULT_LIMITS.mailboxMessages, 'messages in a mailbox; one sender may take a quarter'),
+  MAILBOX_BYTES: whole(
+    DEFAULT_LIMITS.mailboxBytes,
+    0,
+    2 ** 40,
+    'bytes in a mailbox; one sender may take a quarter; 0: no bound',
+  ),
+  MAILBOX_DAYS: limit(DEFAULT_LIMITS.mailboxDays, 'days that a message waits in a mailbox'),
+  MAILBOX_TOTAL_BYTES: whole(
+    DEFAULT_LIMITS.mailboxTotalBytes,
+    0,
+    2 ** 50,
+    'bytes that all mailboxes together take on disk; 0: no bound',
+  ),
+  REGISTRATION: oneOf(
+    ['open', 'invited'],
+    'open',
+    'who may bind a new username to a key: anybody, or only who comes with a valid code',
+  ),
+  OFFLINE_DELIVERY: oneOf(
+    ['on', 'off'],
+    'on',
+    'whether messages are kept for users who are away; off with DATA_DIR=memory',
+  ),
   IDLE_MINUTES: limit(DEFAULT_LIMITS.idleMinutes, 'minutes without a message after which a guest connection ends'),
   BACKPRESSURE_BYTES: whole(
     1_048_576,
@@ -127,15 +153,11 @@ type ValueOf<N extends SettingName> = (typeof SETTINGS)[N] extends Setting<infer
 type Values = { readonly [N in SettingName]: ValueOf<N> };
 
 /** Settings of the protocol that this version does not have yet. Ignoring one in silence would let the operator believe in it. */
-const NOT_YET = new Set(
-  (
-    'REGISTRATION OFFLINE_DELIVERY NATS_URL KEYS_PER_ADDRESS CLIENTS_PER_USER MAILBOX_MESSAGES MAILBOX_BYTES MAILBOX_DAYS ' +
-    'MAILBOX_TOTAL_BYTES'
-  ).split(' '),
-);
+const NOT_YET = new Set(['NATS_URL']);
 
 export interface Config extends Values {
   readonly limits: Readonly<Limits>;
+  readonly policy: Policy;
   /** Sentences about names that look like a setting and are not one. */
   readonly warnings: readonly string[];
 }
@@ -167,6 +189,7 @@ export function readConfig(environment: NodeJS.ProcessEnv, isTerminal: boolean):
   return {
     ...values,
     limits: limitsOf(values),
+    policy: { registration: values.REGISTRATION, offlineDelivery: values.OFFLINE_DELIVERY === 'on' },
     warnings: warnings(Object.keys(file), Object.keys(environment), given),
   };
 }
@@ -186,6 +209,12 @@ function limitsOf(values: Values): Limits {
     connectionsPerUser: values.CONNECTIONS_PER_USER,
     inviteMinutes: values.INVITE_MINUTES,
     idleMinutes: values.IDLE_MINUTES,
+    keysPerAddress: values.KEYS_PER_ADDRESS,
+    clientsPerUser: values.CLIENTS_PER_USER,
+    mailboxMessages: values.MAILBOX_MESSAGES,
+    mailboxBytes: values.MAILBOX_BYTES,
+    mailboxDays: values.MAILBOX_DAYS,
+    mailboxTotalBytes: values.MAILBOX_TOTAL_BYTES,
   };
 }
 

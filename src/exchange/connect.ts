@@ -5,12 +5,14 @@
 import { type Fault, fault } from '../protocol/faults.ts';
 import type { CommandOf } from '../protocol/messages.ts';
 import { CODE_LENGTH, readCode, usernameKey } from '../protocol/names.ts';
-import type { Side } from './connections.ts';
+import { type Connection, type Side, sideTo } from './connections.ts';
+import { disconnectKeyed } from './disconnect.ts';
 import { become } from './identify.ts';
 import { endConnection } from './leave.ts';
-import type { Invite } from './ports.ts';
-import { friend, type Outcome, type State } from './state.ts';
-import type { Client, User } from './users.ts';
+import type { Invite, KeyedUser } from './ports.ts';
+import { connectionEntry, forgetIfAlone, joinSides, knownUser } from './presence.ts';
+import { friendAt, type Outcome, type State } from './state.ts';
+import { type Client, isKeyed, type Keyed, type User } from './users.ts';
 
 /** What is looked up for text that cannot be a code, so that a malformed code costs the same as a wrong one. No code looks like it. */
 const NO_CODE = '0'.repeat(CODE_LENGTH);
@@ -45,52 +47,91 @@ export async function connect(
   now: number,
 ): Promise<Fault | undefined> {
   if (command.username !== undefined) {
-    const { username, nickname } = command;
-    // Who only repeats the username, since this form asks for it, keeps the nickname.
-    const refusal = await become(state, client, { username, nickname, keepsNickname: true }, now);
+    const refusal = await identifyFirst(state, client, { ...command, username: command.username }, now);
     if (refusal !== undefined) return refusal;
   }
   const { user } = client;
-  if (user === undefined || !client.open) return fault('not_identified');
-  const locked = state.invites.mayTry(client, state.ports.clock());
-  if (locked !== undefined) return locked;
-
-  const code = readCode(command.code) ?? NO_CODE;
-  const invite = await state.ports.store.findInvite(code, state.ports.clock());
-  const later = state.ports.clock();
   if (!client.open) return undefined;
-  const maker = invite === undefined ? undefined : makerOf(state, invite);
-  const meant = command.from === undefined || maker?.key === usernameKey(command.from);
-  if (invite === undefined || maker === undefined || !meant) return wrongCode(state, client, later);
-  if (maker === user) return fault('own_invite');
-  return mayJoin(state, user, maker) ?? (await redeem(state, client, user, maker, invite));
+  if (user === undefined) return fault('not_identified');
+  const found = await findInvite(state, client, command);
+  if (!client.open || 'type' in found) return 'type' in found ? found : undefined;
+  if (found.userKey === user.key) return fault('own_invite');
+  const bound = await makerOf(state, found);
+  if (!client.open) return undefined;
+  if (bound === undefined) return wrongCode(state, client, state.ports.clock());
+  if (bound !== 'guest' && isKeyed(user)) return connectKeyed(state, client, user, bound, found);
+  const maker = state.users.byKey.get(found.userKey);
+  // A guest connection lives while both are here. The code stays usable for when they are.
+  return maker === undefined ? fault('friend_offline') : connectGuest(state, client, user, maker, found);
 }
 
-/** The user who made the invite, if it is still the same one and still here. */
-function makerOf(state: State, invite: Invite): User | undefined {
-  const maker = state.users.byKey.get(invite.userKey);
-  return maker?.id === invite.userId ? maker : undefined;
+/** With a policy of invited registration, a new name is bound only for who has a code that works. */
+async function identifyFirst(
+  state: State,
+  client: Client,
+  command: CommandOf<'connect'> & { readonly username: string },
+  now: number,
+): Promise<Fault | undefined> {
+  const mustBeInvited =
+    state.policy.registration === 'invited' && command.publicKey !== undefined && client.user === undefined;
+  if (mustBeInvited) {
+    const found = await findInvite(state, client, command);
+    if (!client.open || 'type' in found) return 'type' in found ? found : undefined;
+  }
+  // Who only repeats the username, since this form asks for it, keeps the nickname.
+  const manner = { keepsNickname: true, isInvited: mustBeInvited, greet: () => {} };
+  return become(state, client, command, manner, mustBeInvited ? state.ports.clock() : now);
+}
+
+/** The live invite that the command means. Wrong ones cost the client, or its user, an attempt. */
+async function findInvite(state: State, client: Client, command: CommandOf<'connect'>): Promise<Invite | Fault> {
+  const locked = state.invites.mayTry(client, state.ports.clock());
+  if (locked !== undefined) return locked;
+  const code = readCode(command.code) ?? NO_CODE;
+  const invite = await state.ports.store.findInvite(code, state.ports.clock());
+  const meant = command.from === undefined || invite?.userKey === usernameKey(command.from);
+  if (!client.open || (invite !== undefined && meant)) return invite ?? fault('invalid_code');
+  return wrongCode(state, client, state.ports.clock());
+}
+
+/** Who made the invite: a keyed user, here or away, or a guest who is here; undefined when that one is gone or not the same any more. */
+async function makerOf(state: State, invite: Invite): Promise<KeyedUser | 'guest' | undefined> {
+  if (invite.durable) {
+    const bound = await state.ports.store.findUser(invite.userKey);
+    return bound?.publicKey === invite.userId ? bound : undefined;
+  }
+  return isHere(state, invite) ? 'guest' : undefined;
+}
+
+function isHere(state: State, { userKey, userId }: Invite): boolean {
+  const maker = state.users.byKey.get(userKey);
+  return maker !== undefined && (maker.publicKey ?? maker.id) === userId;
 }
 
 function mayJoin(state: State, one: User, other: User): Fault | undefined {
+  if (one.sides.has(other.key)) return undefined;
+  return tooMany(state, one.sides.size) ?? tooMany(state, other.sides.size);
+}
+
+function tooMany(state: State, count: number): Fault | undefined {
   const { connectionsPerUser } = state.limits;
-  if (connectionsPerUser === 0 || one.sides.has(other.key)) return undefined;
-  const full = one.sides.size >= connectionsPerUser || other.sides.size >= connectionsPerUser;
-  return full ? fault('too_many_connections') : undefined;
+  return connectionsPerUser > 0 && count >= connectionsPerUser ? fault('too_many_connections') : undefined;
 }
 
 /** The store decides who of several gets the code. What changed while it decided gives the code back. */
-async function redeem(
+async function connectGuest(
   state: State,
   client: Client,
   user: User,
   maker: User,
   invite: Invite,
 ): Promise<Fault | undefined> {
+  const full = mayJoin(state, user, maker);
+  if (full !== undefined) return full;
   const won = await state.ports.store.redeemInvite(invite.code, state.ports.clock());
   const now = state.ports.clock();
   if (!won) return client.open ? wrongCode(state, client, now) : undefined;
-  const makerIsHere = makerOf(state, invite) === maker;
+  const makerIsHere = isHere(state, invite);
   const refusal = mayJoin(state, user, maker);
   if (makerIsHere && (!client.open || refusal !== undefined)) {
     if (state.invites.has(maker, invite.code)) await state.ports.store.addInvite(invite, now);
@@ -98,23 +139,68 @@ async function redeem(
   }
   if (!client.open) return undefined;
   if (!makerIsHere) return wrongCode(state, client, now);
-  state.invites.forget(maker, invite.code);
-  state.ports.observer.happened({ event: 'invite_used', user: maker, code: invite.code }, now);
-  join(state, client, user, maker, now);
+  joined(state, client, user, maker, invite, false, now);
   return undefined;
 }
 
-function join(state: State, client: Client, user: User, maker: User, now: number): void {
-  const existing = user.sides.get(maker.key)?.connection;
-  const connection = existing ?? state.connections.join(state.ports.chance.id(), maker, user, now);
-  if (existing === undefined) {
-    for (const side of connection.sides)
-      for (const listener of side.user.clients) state.ports.wire.subscribe(listener.id, side.topic);
-    state.ports.observer.happened({ event: 'connected', connection }, now);
+/** Both names are claimed meanwhile: neither comes, goes or connects elsewhere. The maker may be away. */
+async function connectKeyed(
+  state: State,
+  client: Client,
+  user: Keyed,
+  bound: KeyedUser,
+  invite: Invite,
+): Promise<Fault | undefined> {
+  const release = await state.users.claim(user.key, bound.key);
+  try {
+    const { store, clock, chance } = state.ports;
+    if (!client.open) return undefined;
+    // Forgotten, by another of its clients, while this one waited.
+    if (client.user !== user) return fault('not_identified');
+    const existing = user.sides.get(bound.key);
+    if (existing === undefined) {
+      const theirs = state.users.byKey.get(bound.key)?.sides.size ?? (await store.connectionsOf(bound.key)).length;
+      const full = tooMany(state, user.sides.size) ?? tooMany(state, theirs);
+      if (full !== undefined || !client.open) return full;
+    }
+    const id = existing?.connection.id ?? chance.id();
+    const connection = { id, userKeys: [bound.key, user.key], madeAt: clock() } as const;
+    const won = await store.redeemInvite(invite.code, clock(), existing === undefined ? connection : undefined);
+    if (!won) return client.open ? wrongCode(state, client, clock()) : undefined;
+    const maker = knownUser(state, bound, clock());
+    // Nobody of the two is here any more: they find the connection when they come back.
+    if (user.clients.size > 0 || maker.clients.size > 0) joined(state, client, user, maker, invite, true, clock(), id);
+    forgetIfAlone(state, maker);
+    return undefined;
+  } finally {
+    release();
   }
-  const connectionId = connection.id;
-  state.say(client, { type: 'connected_to_friend', connectionId, friend: friend(maker), durable: false });
-  state.tell(maker, { type: 'friend_connected', connectionId, friend: friend(user), durable: false });
+}
+
+function joined(
+  state: State,
+  client: Client,
+  user: User,
+  maker: User,
+  invite: Invite,
+  isDurable: boolean,
+  now: number,
+  id: string = state.ports.chance.id(),
+): void {
+  state.invites.forget(maker, invite.code);
+  state.ports.observer.happened({ event: 'invite_used', user: maker, code: invite.code }, now);
+  const connection =
+    user.sides.get(maker.key)?.connection ?? joinSides(state, id, maker, user, isDurable, now);
+  const [makerSide, userSide] = sidesOf(connection, maker);
+  const rest = { connectionId: connection.id, durable: connection.isDurable };
+  if (client.open) state.say(client, { type: 'connected_to_friend', connectionId: rest.connectionId, friend: friendAt(makerSide), durable: rest.durable });
+  const told = { type: 'friend_connected', connectionId: rest.connectionId, durable: rest.durable } as const;
+  state.tell(user, { ...told, friend: friendAt(makerSide) }, client);
+  state.tell(maker, { ...told, friend: friendAt(userSide) });
+}
+
+function sidesOf({ sides: [one, other] }: Connection, user: User): [Side, Side] {
+  return one.user === user ? [one, other] : [other, one];
 }
 
 function wrongCode(state: State, client: Client, now: number): Fault {
@@ -123,28 +209,14 @@ function wrongCode(state: State, client: Client, now: number): Fault {
   return fault('invalid_code');
 }
 
-/**
- * This user's side of the connection meant by `to`, a username; without `to` the only one. A question is never sent to a friend the
- * user did not name: with several friends and no `to` it is `recipient_required`.
- */
-export function sideTo(user: User, to: string | undefined): Side | Fault {
-  if (to === undefined) return user.onlySide ?? fault(user.sides.size === 0 ? 'no_connection' : 'recipient_required');
-  return user.sides.get(to) ?? user.sides.get(usernameKey(to)) ?? fault('no_connection');
-}
-
 export function disconnect(state: State, user: User, command: CommandOf<'disconnect'>, now: number): Outcome {
   const side = sideTo(user, command.to);
   if ('code' in side) return side;
+  if (side.connection.isDurable) return disconnectKeyed(state, side);
   endConnection(state, side.connection, 'left', now);
   return undefined;
 }
 
 export function listConnections(state: State, client: Client, user: User): undefined {
-  const connections = [...user.sides.values()].map(({ connection, other }) => ({
-    connectionId: connection.id,
-    friend: friend(other.user),
-    online: other.user.clients.size > 0,
-    durable: false,
-  }));
-  state.say(client, { type: 'connections', connections });
+  state.say(client, { type: 'connections', connections: [...user.sides.values()].map(connectionEntry) });
 }

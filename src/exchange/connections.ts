@@ -1,6 +1,9 @@
 /**
  * Who may talk to whom. A connection has two sides, one for each user; each side has the topic on which that user's clients listen.
+ * Durable ones (both users are keyed) are in the store; here are those of which at least one user is here.
  */
+import { type Fault, fault } from '../protocol/faults.ts';
+import { usernameKey } from '../protocol/names.ts';
 import type { User } from './users.ts';
 
 export interface Side {
@@ -17,9 +20,12 @@ export interface Side {
 
 export interface Connection {
   readonly id: string;
+  readonly isDurable: boolean;
   readonly sides: readonly [Side, Side];
   /** When it was made or last carried a message. */
   usedAt: number;
+  /** The store is being told of its end: nothing goes over it any more. */
+  isEnding: boolean;
 }
 
 export type EndReason = 'closed' | 'idle' | 'left';
@@ -30,8 +36,10 @@ export class Connections {
   total = 0;
 
   /** Joins two users who are not joined yet. */
-  join(id: string, one: User, other: User, now: number): Connection {
-    const connection = { id, usedAt: now } as { -readonly [K in keyof Connection]: Connection[K] };
+  join(id: string, one: User, other: User, isDurable: boolean, now: number): Connection {
+    const connection = { id, isDurable, usedAt: now, isEnding: false } as {
+      -readonly [K in keyof Connection]: Connection[K];
+    };
     const first = { connection, user: one, topic: `${id}/0`, openQuestions: 0, noted: undefined } as {
       -readonly [K in keyof Side]: Side[K];
     };
@@ -46,21 +54,22 @@ export class Connections {
     first.other = second;
     connection.sides = [first, second];
     this.byId.set(id, connection);
-    this.total++;
     addSide(first);
     addSide(second);
     return connection;
   }
 
-  end(connection: Connection): void {
+  /** It has ended, or nobody of it is here any more. */
+  remove(connection: Connection): void {
     this.byId.delete(connection.id);
     for (const side of connection.sides) removeSide(side);
   }
 
-  /** Those that have carried nothing for `idleMs`. */
+  /** The guest connections that have carried nothing for `idleMs`. */
   idle(idleMs: number, now: number): Connection[] {
     const idle: Connection[] = [];
-    for (const connection of this.byId.values()) if (now - connection.usedAt >= idleMs) idle.push(connection);
+    for (const connection of this.byId.values())
+      if (!connection.isDurable && now - connection.usedAt >= idleMs) idle.push(connection);
     return idle;
   }
 }
@@ -76,4 +85,14 @@ function removeSide(side: Side): void {
   sides.delete(side.other.user.key);
   side.user.onlySide = undefined;
   if (sides.size === 1) for (const only of sides.values()) side.user.onlySide = only;
+}
+
+/**
+ * This user's side of the connection meant by `to`, a username; without `to` the only one. A question is never sent to a friend the
+ * user did not name: with several friends and no `to` it is `recipient_required`.
+ */
+export function sideTo(user: User, to: string | undefined): Side | Fault {
+  if (to === undefined && user.sides.size > 1) return fault('recipient_required');
+  const side = to === undefined ? user.onlySide : (user.sides.get(to) ?? user.sides.get(usernameKey(to)));
+  return side === undefined || side.connection.isEnding ? fault('no_connection') : side;
 }

@@ -1,26 +1,30 @@
 /**
- * A message's way to its reader. In a guest connection: forwarded at once to the friend's topic, and the sender is told so in the
- * same turn of the event loop. Nothing is kept.
+ * `ask` and `answer`. In a guest connection the message is forwarded at once to the friend's topic, and the sender is told so in the same
+ * turn of the event loop; nothing is kept. In a durable one it goes the way of `mailbox.ts`.
  */
-import { contentPart, encodeForwarded, encodeSent } from '../protocol/codec.ts';
-import { type Fault, passingFault } from '../protocol/faults.ts';
+import { contentPart, encodeForwarded, encodeSent, utf8Length } from '../protocol/codec.ts';
+import { type Fault, fault, passingFault } from '../protocol/faults.ts';
 import type { CommandOf } from '../protocol/messages.ts';
 import { readId } from '../protocol/names.ts';
-import { sideTo } from './connect.ts';
+import { type Side, sideTo } from './connections.ts';
+import type { Asker } from './inbox.ts';
 import { OPEN_QUESTIONS_MAX } from './limits.ts';
+import { load, repeated, take } from './mailbox.ts';
+import { malformedId, tellHandled } from './receipts.ts';
 import type { Outcome, State } from './state.ts';
-import type { Client, User } from './users.ts';
+import type { Client, Keyed, User } from './users.ts';
 
 export function ask(state: State, client: Client, user: User, command: CommandOf<'ask'>, now: number): Outcome {
   const side = sideTo(user, command.to);
   if ('code' in side) return overCommands(state, client, now) ?? side;
-  const waitMs = user.questions.take(state.questions, now);
-  if (waitMs > 0) return passingFault('rate_limited', waitMs);
+  if (side.connection.isDurable) return handOver(state, client, side, command, now);
+  const over = overQuestions(state, user, now);
+  if (over !== undefined) return over;
 
   const { other, connection } = side;
   const id = command.id === undefined ? undefined : readId(command.id);
   const content = contentPart(command.content);
-  const remaining = user.questions.remaining(state.questions, now);
+  const remaining = user.allowance.questions.remaining(state.questions, now);
   state.ports.wire.publish(other.topic, encodeForwarded('question', content, user.senderPart, id, undefined));
   state.ports.wire.send(client.id, encodeSent('question', content, other.user.recipientPart, remaining, id));
   connection.usedAt = now;
@@ -32,12 +36,9 @@ export function ask(state: State, client: Client, user: User, command: CommandOf
 export function answer(state: State, client: Client, user: User, command: CommandOf<'answer'>, now: number): Outcome {
   const side = sideTo(user, command.to);
   if ('code' in side) return overCommands(state, client, now) ?? side;
-  // An answer to an open question is free; one that nobody asked for counts as any other command.
-  if (side.openQuestions > 0) side.openQuestions--;
-  else {
-    const over = overCommands(state, client, now);
-    if (over !== undefined) return over;
-  }
+  if (side.connection.isDurable) return handOver(state, client, side, command, now);
+  const over = overAnswers(state, client, side, now);
+  if (over !== undefined) return over;
 
   const { other, connection } = side;
   const id = command.id === undefined ? undefined : readId(command.id);
@@ -47,6 +48,68 @@ export function answer(state: State, client: Client, user: User, command: Comman
   state.ports.wire.send(client.id, encodeSent('answer', content, other.user.recipientPart, undefined, id));
   connection.usedAt = now;
   state.ports.observer.forwarded('answer', side, command.content.length, now);
+  if (replyTo !== undefined) tellHandled(state, client, user, replyTo, other.user);
+  return undefined;
+}
+
+type Message = CommandOf<'ask'> | CommandOf<'answer'>;
+
+/** A message over a durable connection. It may have to wait until it is known what waits for the friend, who is away then. */
+function handOver(state: State, client: Client, side: Side, command: Message, now: number): Outcome {
+  const id = readId(command.id);
+  if (id === undefined) return malformedId();
+  const replyTo = command.type === 'answer' ? readId(command.replyTo) : undefined;
+  if (command.type === 'answer' && command.replyTo !== undefined && replyTo === undefined)
+    return fault('bad_message', 'The field "replyTo" must be the id of the question.');
+  const loading = load(state, side.other.user as Keyed);
+  if (loading === undefined) return handOverNow(state, client, side, command, id, replyTo, now);
+  return loading.then(() => {
+    if (!client.open) return undefined;
+    const { connection } = side;
+    if (connection.isEnding || state.connections.byId.get(connection.id) !== connection) return fault('no_connection');
+    return handOverNow(state, client, side, command, id, replyTo, state.ports.clock());
+  });
+}
+
+function handOverNow(
+  state: State,
+  client: Client,
+  side: Side,
+  command: Message,
+  id: string,
+  replyTo: string | undefined,
+  now: number,
+): Fault | undefined {
+  const { content } = command;
+  const user = side.user as Keyed;
+  const type = command.type === 'ask' ? 'question' : 'answer';
+  const remaining = () => (type === 'question' ? user.allowance.questions.remaining(state.questions, now) : undefined);
+  const isRepeat = repeated(state, side.other.user as Keyed, user, id, { clientId: client.id, type, remaining: remaining() });
+  if (isRepeat) return undefined;
+  const over = type === 'question' ? overQuestions(state, user, now) : overAnswers(state, client, side, now);
+  if (over !== undefined) return over;
+
+  const asker: Asker = { clientId: client.id, type, remaining: remaining() };
+  const message = { type, id, replyTo, content, bytes: utf8Length(content), takenAt: now } as const;
+  const taken = take(state, side, message, asker, contentPart(content));
+  if (typeof taken !== 'string') return taken;
+  side.connection.usedAt = now;
+  if (type === 'question' && side.other.openQuestions < OPEN_QUESTIONS_MAX) side.other.openQuestions++;
+  if (taken === 'live') state.ports.observer.forwarded(type, side, content.length, now);
+  else state.ports.observer.kept(type, content.length, now);
+  if (replyTo !== undefined) tellHandled(state, client, user, replyTo, side.other.user);
+  return undefined;
+}
+
+function overQuestions(state: State, user: User, now: number): Fault | undefined {
+  const waitMs = user.allowance.questions.take(state.questions, now);
+  return waitMs > 0 ? passingFault('rate_limited', waitMs) : undefined;
+}
+
+/** An answer to an open question is free; one that nobody asked for counts as any other command. */
+function overAnswers(state: State, client: Client, side: Side, now: number): Fault | undefined {
+  if (side.openQuestions === 0) return overCommands(state, client, now);
+  side.openQuestions--;
   return undefined;
 }
 

@@ -8,10 +8,23 @@ import { type Command, type CommandOf, type CommandType, FRAME_BYTES_MAX } from 
 import { readId } from '../protocol/names.ts';
 import { connect, createInvite, disconnect, listConnections } from './connect.ts';
 import { answer, ask, overCommands } from './delivery.ts';
+import { forgetMe } from './disconnect.ts';
 import { identify } from './identify.ts';
+import { touchThoseHere } from './keyed.ts';
 import { closeClient, endConnection } from './leave.ts';
-import { type Limits, PROBE_MS, WAITING_BYTES_MAX, WAITING_FRAMES_MAX } from './limits.ts';
+import {
+  DEFAULT_POLICY,
+  type Limits,
+  type Policy,
+  PROBE_MS,
+  UNUSED_MS,
+  WAITING_BYTES_MAX,
+  WAITING_FRAMES_MAX,
+} from './limits.ts';
+import { retry, tickMail } from './mailbox.ts';
 import { type Ports, StorageFailed } from './ports.ts';
+import { receipt, tellReceipts, tickReceipts } from './receipts.ts';
+import { received } from './received.ts';
 import { type Outcome, State } from './state.ts';
 import type { Client, User } from './users.ts';
 
@@ -37,6 +50,9 @@ const TABLE: { readonly [T in CommandType]: Rule<T> } = {
     counts: 'as a command',
     asUser: (state, _client, user, command, now) => disconnect(state, user, command, now),
   },
+  received: { counts: 'no', asUser: received },
+  receipt: { counts: 'no', asUser: receipt },
+  forget_me: { counts: 'as a command', asUser: (state, client, user) => forgetMe(state, client, user) },
   ping: { counts: 'no', asAnybody: ping },
 };
 
@@ -45,15 +61,20 @@ const LIMIT_NOTE_MS = 10_000;
 /** How often what has run out is looked for; idle connections and expired codes are found at most this much late. */
 const SWEEP_MS = 2_000;
 
+/** How often the store is asked what has expired; it is a question of days. */
+const EXPIRE_MS = 30_000;
+const DAY_MS = 24 * 3_600_000;
+
 const CLOSED_POLICY = 1008;
 
 export class Exchange {
   readonly state: State;
   readonly #version: string;
   #sweptAt = 0;
+  #expiredAt = 0;
 
-  constructor(limits: Readonly<Limits>, ports: Ports, version: string) {
-    this.state = new State(limits, ports);
+  constructor(limits: Readonly<Limits>, ports: Ports, version: string, policy: Policy = DEFAULT_POLICY) {
+    this.state = new State(limits, ports, policy);
     this.#version = version;
   }
 
@@ -70,19 +91,21 @@ export class Exchange {
 
   opened(address: string, now: number): Client {
     const { users, ports } = this.state;
-    const client = users.open(ports.chance.id(), address, now);
+    const client = users.open(ports.chance.id(), address, ports.chance.challenge(), now);
     ports.observer.happened({ event: 'client_opened', client }, now);
     return client;
   }
 
   /** Greets the client; apart from `opened`, which is before its socket can be written to. */
   greet(client: Client): void {
-    this.state.say(client, { type: 'connected', clientId: client.id, version: this.#version });
+    const { id: clientId, challenge = '' } = client;
+    this.state.say(client, { type: 'connected', clientId, version: this.#version, challenge });
   }
 
   /** Takes one frame: its text (undefined if it is not UTF-8) and its length. Commands take effect in the order of their arrival. */
   received(client: Client, text: string | undefined, bytes: number, now: number): void {
     if (!client.open) return;
+    client.heardAt = now;
     const waitMs = client.frames.take(this.state.frames, now);
     if (waitMs > 0) this.#refuse(client, passingFault('rate_limited', waitMs), now);
     else if (client.waiting === undefined) this.#perform(client, text, bytes, now);
@@ -101,10 +124,12 @@ export class Exchange {
 
   /** To be called a few times a second: what time alone brings about. */
   ticked(now: number): void {
-    const { probes, connections, invites, refusals, limits, ports } = this.state;
+    const { probes, connections, invites, refusals, bindings, users, limits, ports } = this.state;
     // A clock that was set back would else wait for a time that has been.
     for (const [client, { askedAt }] of probes)
       if (now >= askedAt + PROBE_MS || now < askedAt) this.state.settleProbe(client, false);
+    tickMail(this.state, now);
+    tickReceipts(this.state, now);
     // Also when the clock was set back.
     if (Math.abs(now - this.#sweptAt) < SWEEP_MS) return;
     this.#sweptAt = now;
@@ -113,7 +138,29 @@ export class Exchange {
         endConnection(this.state, connection, 'idle', now);
     invites.tick(now);
     refusals.tick(now);
-    ports.store.expire(now).catch((error: unknown) => ports.observer.failed('store.expire', error, now));
+    bindings.tick(now);
+    users.tick(now);
+    retry(this.state);
+    if (Math.abs(now - this.#expiredAt) < EXPIRE_MS) return;
+    this.#expiredAt = now;
+    touchThoseHere(this.state, now);
+    this.#expire(now).catch((error: unknown) => ports.observer.failed('store.expire', error, now));
+  }
+
+  /** The store takes only so much at once; while there is more, it is asked again at the next sweep. */
+  async #expire(now: number): Promise<void> {
+    const { limits, ports, users, nextSeq } = this.state;
+    const takenBefore = limits.mailboxDays > 0 ? now - limits.mailboxDays * DAY_MS : 0;
+    const { messages, receipts } = await ports.store.expire(now, now - UNUSED_MS, takenBefore, nextSeq);
+    if (messages.length === 0) return;
+    this.#expiredAt = 0;
+    for (const { recipient, seq } of messages) {
+      const inbox = users.known(recipient)?.inbox;
+      const entry = inbox?.entries.get(seq);
+      if (entry !== undefined) inbox?.remove(entry);
+    }
+    tellReceipts(this.state, receipts, true);
+    ports.observer.happened({ event: 'expired', messages: messages.length }, ports.clock());
   }
 
   /** Says goodbye to everybody: each client gets `restarting` with its own time to come back, from `spreadMs`. */

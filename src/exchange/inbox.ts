@@ -1,25 +1,44 @@
 /**
- * What is on its way to one keyed user: the messages that were handed to its clients and are not acknowledged yet, and what is known of
- * its mailbox in the store. Data and arithmetic only; `mailbox.ts` moves the messages.
+ * What is on its way to one keyed user: messages that the exchange has taken and nobody else is responsible for yet, what is known of
+ * those in the mailbox, and receipts. Data and arithmetic only; `mailbox.ts` and `receipts.ts` move things.
  *
- * A message is `live` while only this process has it, `storing` from then on until the store has it, then `stored`. Order is the order
- * of `seq`. While anything is storing or stored, everything new goes behind it.
+ * A message is `live` while only this process has it, `storing` from then on until the store has it, then `stored`. It is handed, in any of
+ * these states, while the user's clients have it and may acknowledge it. Order is the order of `seq`. While anything is storing or stored,
+ * everything new goes behind it.
  */
-import type { WaitingMessage, WaitingReceipt } from './ports.ts';
+import { REMEMBERED_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX } from './limits.ts';
+import type { WaitingHead, WaitingMessage, WaitingReceipt } from './ports.ts';
 
-export interface Item extends WaitingMessage {
-  state: 'live' | 'storing' | 'stored';
-  /** The client that waits to be told what became of it. */
-  askerId: string;
-  /** Acknowledged while it was being stored. */
-  isAcknowledged: boolean;
+/** Who waits to be told what became of a message. */
+export interface Asker {
+  readonly clientId: string;
+  readonly type: 'question' | 'answer';
+  readonly remaining: number | undefined;
 }
 
-/** A receipt that was handed to the user's clients. */
-export interface ReceiptItem {
+export interface Entry {
+  readonly seq: number;
+  /** Username as compared. */
+  sender: string;
+  readonly id: string;
+  readonly bytes: number;
+  state: 'live' | 'storing' | 'stored';
+  isHanded: boolean;
+  /** When the exchange took it, or handed it out again; only for a live one. */
+  readonly heldAt: number;
+  /** Undefined when it is in the store alone. */
+  message: WaitingMessage | undefined;
+  /** Undefined when nobody waits: all that were asked in an earlier life of the process. */
+  asker: Asker | undefined;
+}
+
+/** A receipt that waits for the user's acknowledgement. */
+export interface ReceiptEntry {
   readonly receipt: WaitingReceipt;
-  readonly handedAt: number;
-  stored: boolean;
+  readonly heldAt: number;
+  /** The store has it, or was asked to keep it. */
+  isStored: boolean;
+  isHanded: boolean;
 }
 
 interface Use {
@@ -27,128 +46,118 @@ interface Use {
   bytes: number;
 }
 
-/** At most this much of one user is unacknowledged at a time. */
-export const WINDOW_MESSAGES_MAX = 64;
-export const WINDOW_BYTES_MAX = 256 * 1024;
-/** Acknowledged messages that are remembered of each user, so that a repeat is answered and not forwarded. */
-const REMEMBERED_MAX = 1_000;
+const NONE: Readonly<Use> = { messages: 0, bytes: 0 };
 
 export class Inbox {
-  /** Handed to the user's clients and not acknowledged, by seq, oldest first. */
-  readonly unacknowledged = new Map<number, Item>();
-  windowBytes = 0;
-  /** Every message that is held or waits in the store, by sender and id; the item where this process has one. */
-  readonly #known = new Map<string, Item | 'stored'>();
+  /** By seq, oldest first. */
+  readonly entries = new Map<number, Entry>();
+  readonly #byName = new Map<string, Entry>();
   readonly #remembered = new Set<string>();
-  /** What the mailbox takes, the storing included, in all and by sender. */
+  readonly #window: Use = { messages: 0, bytes: 0 };
+  /** What the mailbox takes, the storing included. */
   readonly #use: Use = { messages: 0, bytes: 0 };
   readonly #useBySender = new Map<string, Use>();
-  /** All up to this seq has been handed out or is acknowledged. */
-  loadedSeq = 0;
+  #live = 0;
+  /** Everything up to this seq has been handed to the clients that are here, or is gone. */
+  handedSeq = 0;
   /** A load from the store is under way. */
   isDraining = false;
-  /** Messages that were acknowledged and could not be deleted yet. */
-  readonly toDelete = new Map<number, WaitingReceipt>();
-  readonly receipts = new Map<number, ReceiptItem>();
-  /** Live items, so that nobody has to look for them. */
-  liveCount = 0;
+  /** Counts the times that the user went: what was loaded for the clients of an earlier time is not handed out. */
+  visit = 0;
+  /** The user's first client is on its way in. */
+  isArriving = false;
+  /** Undefined until what waits in the store is known. */
+  loaded: Promise<void> | true | undefined;
 
-  /** Messages in the mailbox, the storing included. */
-  get stored(): number {
-    return this.#use.messages;
+  readonly receipts = new Map<number, ReceiptEntry>();
+  readonly #receiptByName = new Map<string, number>();
+  handedReceipts = 0;
+
+  get hasLive(): boolean {
+    return this.#live > 0;
   }
 
-  get storedBytes(): number {
-    return this.#use.bytes;
-  }
-
-  /** Nothing holds on to this inbox. */
-  get isEmpty(): boolean {
-    return this.unacknowledged.size === 0 && this.#known.size === 0 && this.receipts.size === 0 && this.toDelete.size === 0;
-  }
-
-  get hasRoom(): boolean {
-    return this.unacknowledged.size < WINDOW_MESSAGES_MAX && this.windowBytes < WINDOW_BYTES_MAX;
-  }
-
-  /** More of the mailbox could be handed out. */
-  get isBehind(): boolean {
-    let handed = 0;
-    for (const item of this.unacknowledged.values()) if (item.state !== 'live') handed++;
-    return this.stored > handed;
-  }
-
-  known(sender: string, id: string): Item | 'stored' | undefined {
-    return this.#known.get(`${sender}\n${id}`);
-  }
-
-  wasAcknowledged(sender: string, id: string): boolean {
-    return this.#remembered.has(`${sender}\n${id}`);
+  /** What is in the mailbox, or on its way there. */
+  get use(): Readonly<Use> {
+    return this.#use;
   }
 
   useOf(sender: string): Readonly<Use> {
-    return this.#useBySender.get(sender) ?? { messages: 0, bytes: 0 };
+    return this.#useBySender.get(sender) ?? NONE;
   }
 
-  /** It waits in the store, as the store said when the inbox was loaded. */
-  addStored(sender: string, id: string, bytes: number): void {
-    this.#known.set(`${sender}\n${id}`, 'stored');
-    this.#count(sender, 1, bytes);
+  /** Whether a message of so many bytes may be handed out now. */
+  hasRoom(bytes: number): boolean {
+    const { messages } = this.#window;
+    return messages === 0 || (messages < WINDOW_MESSAGES_MAX && this.#window.bytes + bytes <= WINDOW_BYTES_MAX);
   }
 
-  /** A new message, live or on its way to the store. */
-  add(item: Item): void {
-    this.#known.set(`${item.sender}\n${item.id}`, item);
-    if (item.state === 'live') {
-      this.liveCount++;
-      this.hand(item);
-    } else this.#count(item.sender, 1, item.bytes);
+  get room(): Readonly<Use> {
+    return { messages: WINDOW_MESSAGES_MAX - this.#window.messages, bytes: WINDOW_BYTES_MAX - this.#window.bytes };
   }
 
-  /** The message is handed to the clients. */
-  hand(item: Item): void {
-    this.unacknowledged.set(item.seq, item);
-    this.windowBytes += item.bytes;
-    this.#known.set(`${item.sender}\n${item.id}`, item);
-    this.loadedSeq = Math.max(this.loadedSeq, item.seq);
+  /** Something waits in the mailbox that the user's clients do not have. */
+  get isBehind(): boolean {
+    return this.#live + this.#use.messages > this.#window.messages;
   }
 
-  /** From live to storing. */
-  store(item: Item): void {
-    item.state = 'storing';
-    this.liveCount--;
-    this.#count(item.sender, 1, item.bytes);
+  find(sender: string, id: string): Entry | undefined {
+    return this.#byName.get(nameOf(sender, id));
   }
 
-  /** The store has it: what this process need not have is let go. */
-  wasStored(item: Item): void {
-    item.state = 'stored';
-    const name = `${item.sender}\n${item.id}`;
-    if (!this.unacknowledged.has(item.seq) && this.#known.get(name) === item) this.#known.set(name, 'stored');
+  wasAcknowledged(sender: string, id: string): boolean {
+    return this.#remembered.has(nameOf(sender, id));
   }
 
-  /** It is gone: acknowledged, refused by the store, expired or left. */
-  remove(message: WaitingMessage & Partial<Pick<Item, 'state'>>, remember: boolean): void {
-    const item = this.unacknowledged.get(message.seq);
-    if (item !== undefined) {
-      this.unacknowledged.delete(message.seq);
-      this.windowBytes -= message.bytes;
-    }
-    const name = `${message.sender}\n${message.id}`;
-    const isLive = (item ?? message).state === 'live';
-    if (isLive) this.liveCount--;
-    else if (this.#known.has(name)) this.#count(message.sender, -1, -message.bytes);
-    this.#known.delete(name);
-    if (remember) this.#remember(name);
+  /** What the store said that waits, oldest first. */
+  load(heads: readonly WaitingHead[]): void {
+    for (const { seq, sender, id, bytes } of heads)
+      this.#add({ seq, sender, id, bytes, state: 'stored', isHanded: false, heldAt: 0, message: undefined, asker: undefined });
   }
 
-  /** Takes it out of the window; it stays counted until the store has deleted it. */
-  unhand(item: Item): void {
-    if (this.unacknowledged.delete(item.seq)) this.windowBytes -= item.bytes;
+  /** Takes a message that is handed to the clients now, or goes to the store. */
+  take(message: WaitingMessage, asker: Asker, isLive: boolean): Entry {
+    const { seq, sender, id, bytes, takenAt } = message;
+    const state = isLive ? 'live' : 'storing';
+    const entry: Entry = { seq, sender, id, bytes, state, isHanded: false, heldAt: takenAt, message, asker };
+    this.#add(entry);
+    if (isLive) this.hand(entry);
+    return entry;
   }
 
-  #remember(name: string): void {
-    this.#remembered.add(name);
+  /** The clients have it. */
+  hand(entry: Entry): void {
+    entry.isHanded = true;
+    this.#window.messages++;
+    this.#window.bytes += entry.bytes;
+    this.handedSeq = Math.max(this.handedSeq, entry.seq);
+  }
+
+  /** It is on its way to the store from now on. */
+  store(entry: Entry): void {
+    entry.state = 'storing';
+    this.#live--;
+    this.#count(entry.sender, 1, entry.bytes);
+  }
+
+  /** The store has it. */
+  wasStored(entry: Entry): void {
+    entry.state = 'stored';
+    if (!entry.isHanded) entry.message = undefined;
+  }
+
+  /** It is acknowledged, refused by the store, expired, or its connection has ended. */
+  remove(entry: Entry): void {
+    this.entries.delete(entry.seq);
+    this.#byName.delete(nameOf(entry.sender, entry.id));
+    this.#unhand(entry);
+    if (entry.state === 'live') this.#live--;
+    else this.#count(entry.sender, -1, -entry.bytes);
+  }
+
+  /** A repeat of it is not to be forwarded again. */
+  remember(entry: Entry): void {
+    this.#remembered.add(nameOf(entry.sender, entry.id));
     if (this.#remembered.size <= REMEMBERED_MAX) return;
     for (const oldest of this.#remembered) {
       this.#remembered.delete(oldest);
@@ -156,13 +165,87 @@ export class Inbox {
     }
   }
 
+  /** Nobody is here any more: what was handed has to be handed again. */
+  unhandAll(): void {
+    for (const entry of this.entries.values()) {
+      this.#unhand(entry);
+      if (entry.state === 'stored') entry.message = undefined;
+    }
+    this.handedSeq = 0;
+    this.isDraining = false;
+    this.visit++;
+  }
+
+  /** The name of a sender was given up: what it has sent belongs to nobody who may come to have it. */
+  rename(sender: string, forgotten: string): void {
+    for (const entry of this.entries.values()) {
+      if (entry.sender !== sender) continue;
+      this.#byName.delete(nameOf(sender, entry.id));
+      entry.sender = forgotten;
+      this.#byName.set(nameOf(forgotten, entry.id), entry);
+      if (entry.message !== undefined) entry.message = { ...entry.message, sender: forgotten };
+    }
+    const use = this.#useBySender.get(sender);
+    this.#useBySender.delete(sender);
+    if (use !== undefined) this.#useBySender.set(forgotten, use);
+    for (const name of this.#remembered) if (name.startsWith(nameOf(sender, ''))) this.#remembered.delete(name);
+  }
+
+  /** Keeps the receipt in place of an earlier one about the same message. */
+  addReceipt(receipt: WaitingReceipt, isStored: boolean, now: number): ReceiptEntry {
+    const earlier = this.receipts.get(this.#receiptByName.get(nameOf(receipt.friend, receipt.id)) ?? -1);
+    if (earlier !== undefined) this.removeReceipt(earlier);
+    const entry = { receipt, heldAt: now, isStored, isHanded: false };
+    this.receipts.set(receipt.seq, entry);
+    this.#receiptByName.set(nameOf(receipt.friend, receipt.id), receipt.seq);
+    return entry;
+  }
+
+  handReceipt(entry: ReceiptEntry): void {
+    entry.isHanded = true;
+    this.handedReceipts++;
+  }
+
+  removeReceipt(entry: ReceiptEntry): void {
+    if (entry.isHanded) this.handedReceipts--;
+    this.receipts.delete(entry.receipt.seq);
+    this.#receiptByName.delete(nameOf(entry.receipt.friend, entry.receipt.id));
+  }
+
+  clearReceipts(): void {
+    this.receipts.clear();
+    this.#receiptByName.clear();
+    this.handedReceipts = 0;
+  }
+
+  #add(entry: Entry): void {
+    this.entries.set(entry.seq, entry);
+    this.#byName.set(nameOf(entry.sender, entry.id), entry);
+    if (entry.state === 'live') this.#live++;
+    else this.#count(entry.sender, 1, entry.bytes);
+  }
+
+  #unhand(entry: Entry): void {
+    if (!entry.isHanded) return;
+    entry.isHanded = false;
+    this.#window.messages--;
+    this.#window.bytes -= entry.bytes;
+  }
+
   #count(sender: string, messages: 1 | -1, bytes: number): void {
     this.#use.messages += messages;
     this.#use.bytes += bytes;
-    const use = this.#useBySender.get(sender) ?? { messages: 0, bytes: 0 };
-    use.messages += messages;
-    use.bytes += bytes;
-    if (use.messages > 0) this.#useBySender.set(sender, use);
-    else this.#useBySender.delete(sender);
+    const use = this.#useBySender.get(sender);
+    if (use === undefined) this.#useBySender.set(sender, { messages, bytes });
+    else if (use.messages + messages === 0) this.#useBySender.delete(sender);
+    else {
+      use.messages += messages;
+      use.bytes += bytes;
+    }
   }
+}
+
+/** No username and no id holds a line end. */
+function nameOf(friend: string, id: string): string {
+  return `${friend}\n${id}`;
 }

@@ -3,7 +3,7 @@
  * store, which alone decides who redeems one.
  */
 import { type Fault, passingFault } from '../protocol/faults.ts';
-import { ATTEMPTS, AttemptBook, type Limits, Window, WRONG_CODES_PER_ADDRESS_UNDER_ATTACK } from './limits.ts';
+import { ATTEMPTS, AttemptBook, type Attempts, type Limits, Window, WRONG_CODES_PER_ADDRESS_UNDER_ATTACK } from './limits.ts';
 import type { Chance, Invite, Store } from './ports.ts';
 import type { Client, User } from './users.ts';
 
@@ -41,10 +41,11 @@ export class Invites {
   mayMake(user: User, now: number): Fault | undefined {
     const perHour = this.#limits.invitesPerHour;
     if (perHour === 0) return undefined;
-    user.invitesMadeAt = user.invitesMadeAt.filter((madeAt) => madeAt > now - HOUR_MS && madeAt <= now);
-    const [oldest = now] = user.invitesMadeAt;
-    if (user.invitesMadeAt.length >= perHour) return passingFault('too_many_invites', oldest + HOUR_MS - now);
-    user.invitesMadeAt.push(now);
+    const { allowance } = user;
+    allowance.invitesMadeAt = allowance.invitesMadeAt.filter((madeAt) => madeAt > now - HOUR_MS && madeAt <= now);
+    const [oldest = now] = allowance.invitesMadeAt;
+    if (allowance.invitesMadeAt.length >= perHour) return passingFault('too_many_invites', oldest + HOUR_MS - now);
+    allowance.invitesMadeAt.push(now);
     return undefined;
   }
 
@@ -56,7 +57,9 @@ export class Invites {
     if (retired.length > 0) await this.#retire(user, retired);
     for (let draw = 0; draw < DRAWS_MAX; draw++) {
       const expiresAt = now + inviteMinutes * MINUTE_MS;
-      const invite: Invite = { code: this.#chance.code(), userKey: user.key, userId: user.id, expiresAt };
+      const userId = user.publicKey ?? user.id;
+      const durable = user.publicKey !== undefined;
+      const invite: Invite = { code: this.#chance.code(), userKey: user.key, userId, expiresAt, durable };
       if (!(await this.#store.addInvite(invite, now))) continue;
       user.invites.push(invite);
       return invite;
@@ -91,10 +94,10 @@ export class Invites {
     user.invites = user.invites.filter((invite) => invite.code !== code);
   }
 
-  /** `too_many_attempts` while the client or its address is locked. No code is looked at meanwhile. */
+  /** `too_many_attempts` while the client, its user or its address is locked. No code is looked at meanwhile. */
   mayTry(client: Client, now: number): Fault | undefined {
     const lockedMs = Math.max(
-      client.wrongCodes.lockedMs(this.#limits.wrongCodesPerUser, now),
+      attemptsOf(client).lockedMs(this.#limits.wrongCodesPerUser, now),
       this.#byAddress.lockedMs(client.address, this.#allowedAtAddress(now), now),
     );
     return lockedMs > 0 ? passingFault('too_many_attempts', lockedMs) : undefined;
@@ -104,7 +107,7 @@ export class Invites {
   wrong(client: Client, now: number): boolean {
     this.wrongTotal++;
     this.#wrong.add(now);
-    const clientLocked = client.wrongCodes.fail(this.#limits.wrongCodesPerUser, now);
+    const clientLocked = attemptsOf(client).fail(this.#limits.wrongCodesPerUser, now);
     const addressLocked = this.#byAddress.fail(client.address, this.#allowedAtAddress(now), now);
     return clientLocked || addressLocked;
   }
@@ -120,4 +123,9 @@ export class Invites {
       ? Math.min(WRONG_CODES_PER_ADDRESS_UNDER_ATTACK, wrongCodesPerAddress)
       : wrongCodesPerAddress;
   }
+}
+
+/** A guest's end with its client, a keyed user's do not. */
+function attemptsOf({ user, wrongCodes }: Client): Attempts {
+  return user?.publicKey === undefined ? wrongCodes : user.allowance.wrongCodes;
 }

@@ -1,12 +1,13 @@
 /**
- * How things end: a client closes, a guest goes with its last client, a connection goes with either of its users, by `disconnect`, or
- * after too long a silence (protocol parts 1 and 4).
+ * How things end: a client closes, a guest goes with its last client, a guest connection goes with either of its users, or after too
+ * long a silence, any connection by `disconnect` (protocol parts 1, 3 and 4).
  */
 import type { Connection, EndReason } from './connections.ts';
-import { friend, type State } from './state.ts';
-import type { Client, User } from './users.ts';
+import { depart } from './presence.ts';
+import { friendAt, type State } from './state.ts';
+import { type Client, isKeyed, type User } from './users.ts';
 
-/** The client is gone, whether its socket knows it yet or not. Its user goes with its last client. */
+/** The client is gone, whether its socket knows it yet or not. */
 export function closeClient(state: State, client: Client, now: number): void {
   if (!client.open) return;
   state.users.close(client);
@@ -19,14 +20,14 @@ export function closeClient(state: State, client: Client, now: number): void {
 
 /** Ends the connection and tells both sides, as far as they are still here. */
 export function endConnection(state: State, connection: Connection, reason: EndReason, now: number): void {
-  state.connections.end(connection);
-  for (const { user, other, topic } of connection.sides) {
-    for (const client of user.clients) state.ports.wire.unsubscribe(client.id, topic);
+  state.connections.remove(connection);
+  for (const side of connection.sides) {
+    for (const client of side.user.clients) state.ports.wire.unsubscribe(client.id, side.topic);
     // When everybody is sent away, each is told so once.
     if (!state.isDraining)
-      state.tell(user, {
+      state.tell(side.user, {
         type: 'friend_disconnected',
-        friend: friend(other.user),
+        friend: friendAt(side.other),
         connectionId: connection.id,
         reason,
       });
@@ -34,9 +35,14 @@ export function endConnection(state: State, connection: Connection, reason: EndR
   state.ports.observer.happened({ event: 'disconnected', connection, reason }, now);
 }
 
-/** The last client of a guest is gone: so are its name, its connections and its codes. */
+/** The last client of a user is gone: so are its guest connections, and of a guest its name and its codes. */
 function endUser(state: State, user: User, now: number): void {
+  for (const side of [...user.sides.values()])
+    if (!side.connection.isDurable) endConnection(state, side.connection, 'closed', now);
+  if (isKeyed(user)) {
+    depart(state, user);
+    return;
+  }
   state.users.leave(user);
-  for (const side of [...user.sides.values()]) endConnection(state, side.connection, 'closed', now);
   state.invites.end(user).catch((error: unknown) => state.ports.observer.failed('invites.end', error, now));
 }

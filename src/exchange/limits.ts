@@ -19,6 +19,12 @@ export interface Limits {
   connectionsPerUser: number;
   inviteMinutes: number;
   idleMinutes: number;
+  keysPerAddress: number;
+  clientsPerUser: number;
+  mailboxMessages: number;
+  mailboxBytes: number;
+  mailboxDays: number;
+  mailboxTotalBytes: number;
 }
 
 export const DEFAULT_LIMITS: Readonly<Limits> = {
@@ -44,7 +50,38 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   connectionsPerUser: 50,
   inviteMinutes: 30,
   idleMinutes: 30,
+  /** A day. Names are for ever: an address that takes a hundred of them a day is not a household. */
+  keysPerAddress: 100,
+  /** Assistants and machines of one person; each gets every message. */
+  clientsPerUser: 32,
+  /** Of one mailbox; one sender may take a quarter of each. */
+  mailboxMessages: 1000,
+  mailboxBytes: 4 * 1024 * 1024,
+  mailboxDays: 30,
+  mailboxTotalBytes: 2 * 1024 * 1024 * 1024,
 };
+
+/** What the operator decides beside the bounds. */
+export interface Policy {
+  /** Who may bind a new name to a key: anybody, or only who comes with a valid code. */
+  readonly registration: 'open' | 'invited';
+  /** Whether messages are kept for users who are away. */
+  readonly offlineDelivery: boolean;
+}
+
+export const DEFAULT_POLICY: Policy = { registration: 'open', offlineDelivery: true };
+
+/** At most this much of one keyed user is unacknowledged at a time (protocol part 3). */
+export const WINDOW_MESSAGES_MAX = 64;
+export const WINDOW_BYTES_MAX = 256 * 1024;
+/** A message that no client has acknowledged for this long goes to the mailbox. */
+export const HOLD_MS = 5_000;
+/** Acknowledged messages of each user that are remembered, so that a repeat is answered and not forwarded. */
+export const REMEMBERED_MAX = 1_000;
+/** One sender may take this part of a mailbox. */
+export const SENDER_SHARE = 4;
+/** A binding without a connection lapses after so long unused. */
+export const UNUSED_MS = 30 * 24 * 60 * MINUTE_MS;
 
 /** Questions that may be asked in a row before the rate counts. */
 export const QUESTION_BURST = 10;
@@ -120,7 +157,10 @@ export interface AttemptPolicy {
 /** For invite codes and for refused identifies. */
 export const ATTEMPTS: AttemptPolicy = { windowMs: CODE_WINDOW_MS, lockMsMax: 60 * MINUTE_MS };
 
-/** Wrong attempts of one client or address. */
+/** For new bindings, which are counted for a day. */
+export const BINDINGS: AttemptPolicy = { windowMs: 24 * 60 * MINUTE_MS, lockMsMax: 24 * 60 * MINUTE_MS };
+
+/** Wrong attempts of one client, user or address. */
 export class Attempts {
   readonly #policy: AttemptPolicy;
   #count = 0;
@@ -168,7 +208,7 @@ export class Attempts {
   }
 }
 
-/** Wrong attempts by address. Bounded: an attacker with many addresses costs memory only up to ATTEMPT_ENTRIES_MAX. */
+/** Wrong attempts by address or by user. Bounded: an attacker with many addresses costs memory only up to ATTEMPT_ENTRIES_MAX. */
 export class AttemptBook {
   readonly #policy: AttemptPolicy;
   readonly #entries = new Map<string, Attempts>();

@@ -189,6 +189,10 @@ export interface Observer {
   tag(userKey: string): string;
   received(type: CommandType | 'fault', bytes: number): void;
   forwarded(type: 'question' | 'answer', from: Side, contentLength: number, now: number): void;
+  /** The message goes to a mailbox. */
+  kept(type: 'question' | 'answer', contentLength: number, now: number): void;
+  /** A mailbox has it for good, or a client of the recipient has. `sender`: undefined when nobody knows it here any more. */
+  mailed(what: 'queued' | 'delivered', sender: User | undefined, recipient: User, now: number): void;
   refused(client: Client, code: FaultCode, now: number): void;
   happened(event: ExchangeEvent, now: number): void;
   /** A fault of ours. The error's text may quote a client: it is for the log's `detail` only after that was cut out. */
@@ -200,5 +204,7 @@ export type ExchangeEvent =
   | { readonly event: 'limit_hit'; readonly client: Client; readonly code: FaultCode }
   | { readonly event: 'invite_created' | 'invite_used'; readonly user: User; readonly code: string }
   | { readonly event: 'invite_refused'; readonly client: Client; readonly locked: boolean }
+  | { readonly event: 'expired'; readonly messages: number }
+  | { readonly event: 'forgotten'; readonly user: User }
   | { readonly event: 'connected'; readonly connection: Connection }
   | { readonly event: 'disconnected'; readonly connection: Connection; readonly reason: EndReason };

@@ -2,11 +2,21 @@
 import { encode } from '../protocol/codec.ts';
 import type { Fault } from '../protocol/faults.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
-import { Connections } from './connections.ts';
+import { Connections, type Side } from './connections.ts';
 import { Invites } from './invites.ts';
-import { ATTEMPTS, AttemptBook, FRAME_BURST_SECONDS, type Limits, QUESTION_BURST, type Rate, rate } from './limits.ts';
-import type { Ports } from './ports.ts';
-import { type Client, type User, Users } from './users.ts';
+import {
+  ATTEMPTS,
+  AttemptBook,
+  BINDINGS,
+  FRAME_BURST_SECONDS,
+  type Limits,
+  type Policy,
+  QUESTION_BURST,
+  type Rate,
+  rate,
+} from './limits.ts';
+import type { Ports, WaitingReceipt } from './ports.ts';
+import { type Client, type Keyed, type User, Users } from './users.ts';
 
 /** What became of a command: nothing to add, a fault to answer, or not known yet. */
 export type Outcome = Fault | undefined | Promise<Fault | undefined>;
@@ -17,14 +27,22 @@ interface Probe {
   readonly resolve: (alive: boolean) => void;
 }
 
+/** Sequence numbers of one run: more than a process lives to use, and together with the epoch exact in a double. */
+const SEQS_PER_EPOCH = 2 ** 32;
+
 export class State {
   readonly limits: Readonly<Limits>;
+  readonly policy: Policy;
   readonly ports: Ports;
+  /** Messages are kept for users who are away or behind. */
+  readonly keepsMail: boolean;
   readonly users = new Users();
   readonly connections = new Connections();
   readonly invites: Invites;
   /** Refused identifies by address. */
   readonly refusals = new AttemptBook(ATTEMPTS);
+  /** New bindings by address. */
+  readonly bindings = new AttemptBook(BINDINGS);
   /** Everybody has been told to come back later. */
   isDraining = false;
   /** By the client that was asked. */
@@ -32,14 +50,41 @@ export class State {
   readonly frames: Rate;
   readonly commands: Rate;
   readonly questions: Rate;
+  /** Users whose clients have messages, or receipts, that only this process has too. */
+  readonly holding = new Set<Keyed>();
+  readonly receipting = new Set<Keyed>();
+  /** Users whose mailbox could not be read. */
+  readonly stalled = new Set<Keyed>();
+  /** What was acknowledged and could not be deleted. */
+  readonly undeleted: {
+    readonly recipient: Keyed;
+    readonly seqs: readonly number[];
+    readonly receipts: readonly WaitingReceipt[];
+  }[] = [];
+  /** Bytes on their way to the store. */
+  storingBytes = 0;
+  #seq: number;
 
-  constructor(limits: Readonly<Limits>, ports: Ports) {
+  constructor(limits: Readonly<Limits>, ports: Ports, policy: Policy) {
     this.limits = limits;
+    this.policy = policy;
     this.ports = ports;
+    this.keepsMail = policy.offlineDelivery && ports.store.durable;
     this.invites = new Invites(limits, ports.store, ports.chance);
     this.frames = rate(limits.framesPerSecond, 1_000, limits.framesPerSecond * FRAME_BURST_SECONDS);
     this.commands = rate(limits.commandsPerMinute, 60_000, limits.commandsPerMinute);
     this.questions = rate(limits.questionsPerMinute, 60_000, QUESTION_BURST);
+    this.#seq = ports.store.epoch * SEQS_PER_EPOCH;
+  }
+
+  /** Never the same twice, also not after a restart; grows. */
+  readonly nextSeq = (): number => {
+    this.#seq++;
+    return this.#seq;
+  };
+
+  rename(user: User, nickname: string): void {
+    if (nickname !== user.nickname) this.users.rename(user, nickname);
   }
 
   /** The client has answered, or is gone, or too much time is. */
@@ -53,14 +98,26 @@ export class State {
     this.ports.wire.send(client.id, encode(message));
   }
 
-  /** Says it to every client of the user. */
-  tell(user: User, message: ServerMessage): void {
+  /** Says it to a client of a keyed user whose frame is not being handled just now: together with all that this turn has for it. */
+  sayLater(client: Client, text: string): void {
+    this.ports.wire.publish(client.id, text);
+  }
+
+  /** Says it to every client of the user but `except`. */
+  tell(user: User, message: ServerMessage, except?: Client): void {
     const text = encode(message);
-    for (const client of user.clients) this.ports.wire.send(client.id, text);
+    for (const client of user.clients) if (client !== except) this.ports.wire.send(client.id, text);
   }
 }
 
-/** How a user appears to a friend. */
-export function friend(user: User): { username: string; nickname: string } {
-  return { username: user.username, nickname: user.nickname };
+export interface Friend {
+  readonly username: string;
+  readonly nickname: string;
+  readonly publicKey?: string;
+}
+
+/** How the user of this side appears to the other one. A key belongs to a durable connection: a guest sees what it always saw. */
+export function friendAt({ user, connection }: Side): Friend {
+  const { username, nickname, publicKey } = user;
+  return connection.isDurable && publicKey !== undefined ? { username, nickname, publicKey } : { username, nickname };
 }

@@ -1,9 +1,11 @@
 /**
  * Who is here: clients (one for each WebSocket) and users (a username with a nickname). The one truth about whether a friend can be
- * reached. Here all users are guests: a guest has one client and goes when it closes.
+ * reached. A guest has one client and goes when it closes. A keyed user has up to 32; while it is away, it is known here only as far as a
+ * friend of it is here.
  */
 import { recipientPart, senderPart } from '../protocol/codec.ts';
 import type { Side } from './connections.ts';
+import type { Inbox } from './inbox.ts';
 import { ATTEMPTS, Attempts, Bucket } from './limits.ts';
 
 export interface Client {
@@ -11,9 +13,13 @@ export interface Client {
   /** What its limits are counted by: an IPv4 address, or the /64 of an IPv6 one. */
   readonly address: string;
   readonly openedAt: number;
+  /** When its last frame came. */
+  heardAt: number;
   /** False from the moment it closes: whoever comes back from an await asks this first. */
   open: boolean;
   user: User | undefined;
+  /** What it has to sign to prove that it holds a key; spent by success. */
+  challenge: string | undefined;
   readonly frames: Bucket;
   readonly commands: Bucket;
   readonly wrongCodes: Attempts;
@@ -28,6 +34,15 @@ interface WaitingFrames {
   bytes: number;
 }
 
+/** What a user has used of its limits. A keyed user's outlives its clients: it would else begin anew by coming back. */
+export class Allowance {
+  readonly questions = new Bucket();
+  readonly wrongCodes = new Attempts(ATTEMPTS);
+  /** When the latest codes were made. */
+  invitesMadeAt: number[] = [];
+  usedAt = 0;
+}
+
 export interface User {
   /** Tells two holders of one username apart. */
   readonly id: string;
@@ -35,37 +50,70 @@ export interface User {
   readonly key: string;
   readonly username: string;
   nickname: string;
+  /** Base64url; undefined for a guest. */
+  readonly publicKey: string | undefined;
   /** What logs call it. */
   readonly tag: string;
-  readonly since: number;
+  since: number;
+  /** When the store was last told that the name is in use. */
+  touchedAt: number;
   readonly clients: Set<Client>;
-  /** This user's side of each connection, by the friend's key. */
+  /** This user's side of each connection, by the friend's key. While the user is away: of those whose friend is here. */
   readonly sides: Map<string, Side>;
   /** The only one of `sides`, while there is exactly one. */
   onlySide: Side | undefined;
-  readonly questions: Bucket;
-  /** Live codes, oldest first, and when the latest ones were made. */
+  readonly allowance: Allowance;
+  /** Live codes, oldest first. */
   invites: { readonly code: string; readonly expiresAt: number }[];
-  invitesMadeAt: number[];
+  /** What is on its way to this user; undefined for a guest. */
+  readonly inbox: Inbox | undefined;
   /** The parts of every message from and to this user that do not change; see the codec. */
   senderPart: string;
   recipientPart: string;
+  /** The nickname in quotes. */
+  nicknamePart: string;
 }
+
+/** A user whose username is bound to a key. */
+export type Keyed = User & { readonly publicKey: string; readonly inbox: Inbox };
+
+export function isKeyed(user: User): user is Keyed {
+  return user.inbox !== undefined;
+}
+
+export interface NewUser {
+  readonly id: string;
+  readonly key: string;
+  readonly username: string;
+  readonly nickname: string;
+  readonly publicKey?: string;
+  readonly tag: string;
+  readonly inbox?: Inbox;
+}
+
+/** An allowance has nothing left to remember after so long: the longest bound is by the hour, as is the longest lock. */
+const ALLOWANCE_MS = 2 * 3_600_000;
 
 export class Users {
   readonly clients = new Map<string, Client>();
+  /** Those who are here. */
   readonly byKey = new Map<string, User>();
+  /** Keyed users who are away and have a friend here. */
+  readonly away = new Map<string, Keyed>();
+  readonly #allowances = new Map<string, Allowance>();
   readonly #byAddress = new Map<string, Set<Client>>();
-  /** Usernames for which an identify is waiting, with the promise of its end. */
+  /** Usernames that somebody is deciding about, with the promise of its end. */
   readonly #claims = new Map<string, Promise<void>>();
 
-  open(id: string, address: string, now: number): Client {
+  open(id: string, address: string, challenge: string, now: number): Client {
     const client: Client = {
       id,
       address,
       openedAt: now,
+      heardAt: now,
       open: true,
       user: undefined,
+      challenge,
       frames: new Bucket(),
       commands: new Bucket(),
       wrongCodes: new Attempts(ATTEMPTS),
@@ -106,61 +154,91 @@ export class Users {
     return largest;
   }
 
-  isClaimed(key: string): boolean {
-    return this.#claims.has(key);
-  }
-
-  /** Claims a username: returns what releases it, or undefined while another identify has it. */
-  claim(key: string): (() => void) | undefined {
-    if (this.#claims.has(key)) return undefined;
+  /**
+   * Claims usernames, as soon as nobody else has one of them. Resolves to what releases them. Who has claimed a name alone decides who
+   * holds it, and with whom it is connected. Never to be called by who has a claim.
+   */
+  async claim(...keys: readonly string[]): Promise<() => void> {
+    const names = new Set(keys);
+    for (;;) {
+      const taken = [...names].map((key) => this.#claims.get(key)).find((end) => end !== undefined);
+      if (taken === undefined) break;
+      await taken;
+    }
     let settle = () => {};
-    this.#claims.set(
-      key,
-      new Promise((resolve) => {
-        settle = resolve;
-      }),
-    );
+    const end = new Promise<void>((resolve) => {
+      settle = resolve;
+    });
+    for (const key of names) this.#claims.set(key, end);
     return () => {
-      this.#claims.delete(key);
+      for (const key of names) this.#claims.delete(key);
       settle();
     };
   }
 
-  /** Resolves when the claim that another identify has ends. */
-  async claimEnds(key: string): Promise<void> {
-    await this.#claims.get(key);
+  /** Usernames that somebody is deciding about. */
+  get claims(): number {
+    return this.#claims.size;
   }
 
-  /** Makes the guest that this client is from now on. The username must be free. */
-  join(client: Client, key: string, username: string, nickname: string, tag: string, now: number): User {
-    const user: User = {
-      id: client.id,
+  /** A user whom nobody has as a client or friend yet. */
+  make({ id, key, username, nickname, publicKey, tag, inbox }: NewUser, now: number): User {
+    return {
+      id,
       key,
       username,
       nickname,
+      publicKey,
       tag,
       since: now,
-      clients: new Set([client]),
+      touchedAt: now,
+      clients: new Set(),
       sides: new Map(),
       onlySide: undefined,
-      questions: new Bucket(),
+      allowance: publicKey === undefined ? new Allowance() : this.#allowanceOf(key),
       invites: [],
-      invitesMadeAt: [],
+      inbox,
       senderPart: senderPart(username, nickname),
       recipientPart: recipientPart(nickname),
+      nicknamePart: JSON.stringify(nickname),
     };
+  }
+
+  /** The user is here from now on with this client. */
+  enter(user: User, client: Client): void {
     client.user = user;
-    this.byKey.set(key, user);
-    return user;
+    user.clients.add(client);
+    this.away.delete(user.key);
+    this.byKey.set(user.key, user);
   }
 
   rename(user: User, nickname: string): void {
     user.nickname = nickname;
     user.senderPart = senderPart(user.username, nickname);
     user.recipientPart = recipientPart(nickname);
+    user.nicknamePart = JSON.stringify(nickname);
   }
 
   leave(user: User): void {
     this.byKey.delete(user.key);
+  }
+
+  /** The user with this name as far as it is known here. */
+  known(key: string): User | undefined {
+    return this.byKey.get(key) ?? this.away.get(key);
+  }
+
+  tick(now: number): void {
+    for (const [key, allowance] of this.#allowances) {
+      const holder = this.known(key);
+      if (holder?.allowance === allowance || now < allowance.usedAt) allowance.usedAt = now;
+      else if (now - allowance.usedAt > ALLOWANCE_MS) this.#allowances.delete(key);
+    }
+  }
+
+  #allowanceOf(key: string): Allowance {
+    const allowance = this.#allowances.get(key) ?? new Allowance();
+    this.#allowances.set(key, allowance);
+    return allowance;
   }
 }

@@ -23,6 +23,10 @@ export const EVENTS = {
   disconnected: { level: 'info', icon: '💔', message: 'Users disconnected' },
   question_forwarded: { level: 'info', icon: '❓', message: 'Question forwarded' },
   answer_forwarded: { level: 'info', icon: '💬', message: 'Answer forwarded' },
+  queued: { level: 'info', icon: '📬', message: 'Message kept in a mailbox' },
+  delivered: { level: 'info', icon: '✅', message: 'Message delivered' },
+  expired: { level: 'info', icon: '⌛', message: 'Messages expired' },
+  forgotten: { level: 'info', icon: '🫥', message: 'User forgotten' },
   limit_hit: { level: 'warn', icon: '🚦', message: 'Limit hit' },
   admin_login: { level: 'info', icon: '🔑', message: 'Admin logged in' },
   admin_refused: { level: 'warn', icon: '🔒', message: 'Admin password refused' },
@@ -42,6 +46,7 @@ export interface Fields {
   from?: string;
   to?: string;
   length?: number;
+  messages?: number;
   /** The first two of a code's six characters. */
   invite?: string;
   code?: string;
@@ -73,6 +78,7 @@ export const FIELDS: readonly (keyof Fields)[] = [
     'from',
     'to',
     'length',
+    'messages',
     'invite',
     'code',
     'reason',

@@ -15,9 +15,14 @@ export class Counts {
   readonly errors = new Map<FaultCode, number>();
   questions = 0;
   answers = 0;
+  queued = 0;
+  delivered = 0;
+  expired = 0;
   readonly frameBytes = new Histogram();
   /** Nanoseconds from the arrival of a frame to the end of its handling. */
   readonly handlingNs = new Histogram();
+  /** Nanoseconds that a commit of the store held up the event loop. */
+  readonly commitNs = new Histogram();
 }
 
 /** What is asked of the rest of the program when Prometheus asks us. */
@@ -29,6 +34,13 @@ export interface Gauges {
   readonly refusedCodes: () => number;
   readonly viewers: () => number;
   readonly logLinesDropped: () => number;
+  readonly mailboxMessages: () => number;
+  /** Of their contents. */
+  readonly mailboxBytes: () => number;
+  /** Seconds that the oldest message has waited; 0 without one. */
+  readonly mailboxOldest: () => number;
+  /** Bytes left where the store is; undefined without one. */
+  readonly diskFree: () => number | undefined;
   /** Milliseconds. */
   readonly eventLoopDelayP99: () => number;
 }
@@ -89,6 +101,14 @@ export function metrics(counts: Counts, gauges: Gauges): Metrics {
   plain('magi_connections', 'Connections between two users', gauges.connections);
   plain('magi_connections_total', 'Connections made since the start', gauges.connectionsTotal);
   plain('magi_refused_codes_total', 'Wrong invite codes since the start', gauges.refusedCodes);
+  plain('magi_messages_queued_total', 'Messages kept in a mailbox', () => counts.queued);
+  plain('magi_messages_delivered_total', 'Messages that a client acknowledged', () => counts.delivered);
+  plain('magi_messages_expired_total', 'Messages that waited too long', () => counts.expired);
+  plain('magi_mailbox_messages', 'Messages that wait in mailboxes', gauges.mailboxMessages);
+  plain('magi_mailbox_bytes', 'Bytes of content that wait in mailboxes', gauges.mailboxBytes);
+  plain('magi_mailbox_oldest_seconds', 'How long the oldest message has waited', gauges.mailboxOldest);
+  if (gauges.diskFree() !== undefined)
+    plain('magi_disk_free_bytes', 'Bytes left on the disk of DATA_DIR', () => gauges.diskFree() ?? 0);
   plain('magi_dashboard_viewers', 'Open dashboards', gauges.viewers);
   plain('magi_log_lines_dropped_total', 'Log lines that nobody read in time', gauges.logLinesDropped);
   plain(
@@ -99,6 +119,9 @@ export function metrics(counts: Counts, gauges: Gauges): Metrics {
 
   registry.registerMetric(
     histogram('magi_handling_seconds', 'Time to handle a frame', counts.handlingNs, 1e9, 9, 30) as never,
+  );
+  registry.registerMetric(
+    histogram('magi_commit_seconds', 'Time that a commit held up the event loop', counts.commitNs, 1e9, 15, 33) as never,
   );
   registry.registerMetric(
     histogram('magi_frame_bytes', 'Length of the frames received', counts.frameBytes, 1, 5, 17) as never,

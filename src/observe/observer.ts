@@ -36,10 +36,21 @@ export function observer({ log, counts, stats, tagKey, addressKind }: ObserverPa
       from.noted ??= waysFrom(from);
       log.forwarded((from.noted as Ways)[type], now, length);
     },
+    kept(type, length, now) {
+      if (type === 'question') counts.questions++;
+      else counts.answers++;
+      stats().last(type, length, now);
+    },
+    mailed(what, sender, recipient, now) {
+      counts[what]++;
+      const to = recipient.tag;
+      log.entry(what, now, sender === undefined ? { to } : { from: sender.tag, to });
+    },
     refused(_client, code) {
       counts.errors.set(code, (counts.errors.get(code) ?? 0) + 1);
     },
     happened(event, now) {
+      if (event.event === 'expired') counts.expired += event.messages;
       log.entry(event.event, now, fieldsOf(event, addressKind));
     },
     failed(where, error, now) {
@@ -73,6 +84,10 @@ function fieldsOf(event: ExchangeEvent, addressKind: (address: string) => string
     case 'invite_created':
     case 'invite_used':
       return { user: event.user.tag, invite: `${event.code.slice(0, 2)}····` };
+    case 'expired':
+      return { messages: event.messages };
+    case 'forgotten':
+      return { user: event.user.tag };
     case 'connected':
     case 'disconnected': {
       const [one, other] = event.connection.sides;

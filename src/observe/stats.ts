@@ -13,8 +13,15 @@ export interface LastMessage {
   readonly type: 'question' | 'answer';
 }
 
+/** What is told of the store. */
+export interface StoredCounts {
+  readonly store: { counts(): { readonly messages: number; readonly bytes: number; readonly oldestAt: number | undefined } };
+  readonly diskFree: () => number | undefined;
+}
+
 export class Stats {
   readonly #state: State;
+  readonly #stored: StoredCounts;
   readonly #counts: Counts;
   readonly #startedAt: number;
   readonly #version: string;
@@ -26,13 +33,19 @@ export class Stats {
   /** Milliseconds, in the last second. */
   eventLoopDelayP99 = 0;
   handlingP99Us = 0;
+  /** Of the commits since the start. */
+  get commitP99Ms(): number {
+    return this.#counts.commitNs.quantile(0.99) / 1e6;
+  }
+
   /** Handling times of the running second. */
   readonly handlingNs = new Histogram();
   #messagesBefore = 0;
   #secondAt: number;
 
-  constructor(state: State, counts: Counts, version: string, now: number) {
+  constructor(state: State, counts: Counts, stored: StoredCounts, version: string, now: number) {
     this.#state = state;
+    this.#stored = stored;
     this.#counts = counts;
     this.#version = version;
     this.#startedAt = now;
@@ -68,6 +81,12 @@ export class Stats {
     this.#delay.reset();
   }
 
+  /** Seconds that the oldest message in a mailbox has waited; 0 without one. */
+  mailboxOldest(now: number): number {
+    const { oldestAt } = this.#stored.store.counts();
+    return oldestAt === undefined ? 0 : Math.max(0, Math.round((now - oldestAt) / 1000));
+  }
+
   /** The stats as JSON. `now`: milliseconds since the epoch. */
   json(now: number): string {
     const { users, connections, invites } = this.#state;
@@ -86,6 +105,13 @@ export class Stats {
       lastMessage: this.lastMessage,
       eventLoopDelayP99Ms: Math.round(this.eventLoopDelayP99 * 100) / 100,
       handlingP99Us: Math.round(this.handlingP99Us * 10) / 10,
+      mailboxMessages: this.#stored.store.counts().messages,
+      mailboxBytes: this.#stored.store.counts().bytes,
+      mailboxOldestSeconds: this.mailboxOldest(now),
+      diskFreeBytes: this.#stored.diskFree() ?? null,
+      commitP99Ms: Math.round(this.commitP99Ms * 100) / 100,
+      queued: this.#counts.queued,
+      delivered: this.#counts.delivered,
       refusedCodes: invites.wrongTotal,
       wrongCodesLocked: invites.isUnderAttack(now),
       errors: Object.fromEntries(this.#counts.errors),

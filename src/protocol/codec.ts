@@ -3,7 +3,14 @@
  */
 import type { ZodType } from 'zod';
 import { type Fault, fault } from './faults.ts';
-import { COMMANDS, CONTENT_BYTES_MAX, type Command, type ServerMessage } from './messages.ts';
+import {
+  COMMANDS,
+  CONTENT_BYTES_MAX,
+  type Command,
+  DELIVERY_IDS_MAX,
+  REASON_MAX,
+  type ServerMessage,
+} from './messages.ts';
 import { readId } from './names.ts';
 
 const schemas = new Map<unknown, ZodType<Command>>(Object.entries(COMMANDS));
@@ -74,9 +81,17 @@ export function decode(text: string | undefined): Command | Fault {
 
 function wrongField(field: PropertyKey | undefined, object: Record<string, unknown>): Fault {
   const name = String(field);
-  const lack = Object.hasOwn(object, name) ? 'must be a string' : 'is missing: send a string';
+  const takes = FIELD_TAKES.get(name) ?? 'a string';
+  const lack = Object.hasOwn(object, name) ? `must be ${takes}` : `is missing: send ${takes}`;
   return named(fault('bad_message', `The field "${name}" ${lack}.`), object);
 }
+
+/** What a field takes that does not take any string. */
+const FIELD_TAKES = new Map([
+  ['deliveryIds', `an array of at most ${DELIVERY_IDS_MAX} strings`],
+  ['status', '"read" or "declined"'],
+  ['reason', `a string of at most ${REASON_MAX} characters`],
+]);
 
 /** Says which command the fault is about. Only a type that is ours, and only a well-formed id, is ever repeated. */
 function named(fault: Fault, object: Record<string, unknown>): Fault {
@@ -142,6 +157,32 @@ export function encodeForwarded(
   const head = type === 'question' ? '{"type":"question","content":' : '{"type":"answer","content":';
   const reply = replyTo === undefined ? '}' : `,"replyTo":"${replyTo}"}`;
   return id === undefined ? head + content + sender + reply : `${head}${content}${sender},"id":"${id}"${reply}`;
+}
+
+/** A message over a durable connection (part 3). `sender`: see `senderPart`. */
+export function encodeDelivery(
+  type: 'question' | 'answer',
+  content: string,
+  sender: string,
+  id: string,
+  replyTo: string | undefined,
+  deliveryId: string,
+): string {
+  const head = type === 'question' ? '{"type":"question","content":' : '{"type":"answer","content":';
+  const reply = replyTo === undefined ? '' : `,"replyTo":"${replyTo}"`;
+  return `${head}${content}${sender},"id":"${id}"${reply},"deliveryId":"${deliveryId}"}`;
+}
+
+/** What became of a message over a durable connection (part 3). `nickname`: the friend's, in quotes. */
+export function encodeHandedOver(
+  type: 'question' | 'answer',
+  nickname: string,
+  status: 'delivered' | 'queued',
+  remaining: number | undefined,
+  id: string,
+): string {
+  const left = remaining === undefined ? '' : `,"remaining":${remaining}`;
+  return `{"type":"${type}_sent","to":${nickname},"status":"${status}"${left},"id":"${id}"}`;
 }
 
 export function encodeSent(

@@ -11,8 +11,9 @@ export const FRAME_BYTES_CLOSE = 2 * FRAME_BYTES_MAX;
 /** UTF-8 bytes of `content`. */
 export const CONTENT_BYTES_MAX = 32 * 1024;
 /** Deliveries that one `received` may acknowledge; the exchange has at most 64 unacknowledged at a time. */
-const DELIVERY_IDS_MAX = 1_024;
-const REASON_MAX = 200;
+export const DELIVERY_IDS_MAX = 1_024;
+/** Characters of a receipt's reason. */
+export const REASON_MAX = 200;
 
 /** What a client that holds a key says besides its name (part 2). */
 const proof = {
@@ -27,6 +28,7 @@ export const COMMANDS = {
     type: z.literal('identify'),
     username: z.string(),
     nickname: z.string().optional(),
+    ...proof,
     id: z.unknown().optional(),
   }),
   create_invite: z.object({ type: z.literal('create_invite'), id: z.unknown().optional() }),

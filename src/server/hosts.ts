@@ -26,6 +26,11 @@ export class Hosts {
       );
   }
 
+  /** The authorities that a client may have dialled, as it has to sign them (protocol part 2); empty when nobody said which. */
+  get authorities(): readonly string[] {
+    return [...(this.#hosts ?? [])];
+  }
+
   allowsHost(host: string): boolean {
     return this.#hosts === undefined || this.#hosts.has(plain(host.toLowerCase()));
   }

@@ -8,18 +8,19 @@ import { describe, observer } from '../observe/observer.ts';
 import { type Output, standardOutput } from '../observe/output.ts';
 import { Stats } from '../observe/stats.ts';
 import { CODE_ALPHABET, CODE_LENGTH } from '../protocol/names.ts';
-import { memoryStore } from '../store/memory.ts';
 import { addressKind, isLoopbackHost } from './address.ts';
 import { Admin, adminPassword, type Password } from './admin.ts';
 import type { AppOptions } from './app.ts';
-import { openDataFolder } from './data.ts';
+import { type DataFolder, openDataFolder } from './data.ts';
 import { Hosts } from './hosts.ts';
+import { verifyEd25519 } from './keys.ts';
 import { announce, listenAll } from './listeners.ts';
 import { Live } from './live.ts';
 import { loadPage } from './page.ts';
 import { publicRoutes } from './routes.ts';
 import { handleSignals, type Running } from './signals.ts';
 import { Sockets } from './socket.ts';
+import { openStorage } from './storage.ts';
 
 /** How often the exchange is told the time. */
 const TICK_MS = 250;
@@ -44,18 +45,23 @@ export function serve(version: string): void {
   const log = new Log({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, output });
   let running: Running | undefined;
   handleSignals(() => running, log, output, clock);
-  running = start(config, version, password, tagKey, log, output);
+  running = start({ config, version, data, password, tagKey, log, output });
 }
 
-function start(
-  config: Config,
-  version: string,
-  password: Password,
-  tagKey: Uint8Array,
-  log: Log,
-  output: Output,
-): Running {
+interface Parts {
+  readonly config: Config;
+  readonly version: string;
+  readonly data: DataFolder;
+  readonly password: Password;
+  readonly tagKey: Uint8Array;
+  readonly log: Log;
+  readonly output: Output;
+}
+
+function start({ config, version, data, password, tagKey, log, output }: Parts): Running {
   const counts = new Counts();
+  const storage = openStorage(data, counts, log, output, clock);
+  const { store } = storage;
   const failed = (where: string, error: unknown) => log.entry('fault', clock(), { where, ...describe(error) });
   let isDraining = false;
 
@@ -74,16 +80,18 @@ function start(
     config.limits,
     {
       wire: sockets.wire,
-      store: memoryStore(),
+      store,
       observer: observer({ log, counts, stats: () => stats, tagKey, addressKind }),
-      chance: { id: randomUUID, code: randomCode },
+      chance: { id: randomUUID, code: randomCode, challenge: () => randomBytes(32).toString('base64url') },
+      keys: { verify: verifyEd25519, hosts: () => hosts.authorities },
       clock,
     },
     version,
+    config.policy,
   );
   sockets.attach(exchange);
   const { state } = exchange;
-  const stats: Stats = new Stats(state, counts, version, clock());
+  const stats: Stats = new Stats(state, counts, storage, version, clock());
   const live = new Live(config.CLIENTS_PER_ADDRESS, () => stats.json(clock()));
   const admin = new Admin({ password, log, hosts: () => hosts, clock });
   const routes = publicRoutes({
@@ -95,6 +103,10 @@ function start(
       connections: () => state.connections.byId.size,
       connectionsTotal: () => state.connections.total,
       refusedCodes: () => state.invites.wrongTotal,
+      mailboxMessages: () => store.counts().messages,
+      mailboxBytes: () => store.counts().bytes,
+      mailboxOldest: () => stats.mailboxOldest(clock()),
+      diskFree: storage.diskFree,
       viewers: () => live.viewers,
       logLinesDropped: () => output.dropped,
       eventLoopDelayP99: () => stats.eventLoopDelayP99,
@@ -158,6 +170,7 @@ function start(
       clearInterval(tick);
       clearInterval(second);
       stats.stop();
+      await store.close();
     },
   };
 }

@@ -1,13 +1,14 @@
 /** The store that keeps nothing: what it holds ends with the process. */
 import {
   type DurableConnection,
+  forgottenSender,
   type Invite,
   type KeyedUser,
   StorageFailed,
   type WaitingMessage,
   type WaitingReceipt,
 } from '../exchange/ports.ts';
-import { byAge, EXPIRED_MAX, type LocalStore, RECEIPTS_MAX, receiptOf, withinBytes } from './rules.ts';
+import { byAge, bytesOnDisk, EXPIRED_MAX, type LocalStore, RECEIPTS_MAX, receiptOf, type StoreCounts, withinBytes } from './rules.ts';
 
 /** Everything of one keyed user. */
 interface Holder {
@@ -66,7 +67,11 @@ export function memoryStore(epoch: number): LocalStore {
     const ended = [...holder.connections.values()].sort(byAge);
     for (const connection of ended) disconnect(connection);
     for (const [code, invite] of invites) if (invite.userKey === holder.user.key) invites.delete(code);
-    holders.delete(holder.user.key);
+    const { key, publicKey } = holder.user;
+    holders.delete(key);
+    const renamed = (message: WaitingMessage) =>
+      message.sender === key ? { ...message, sender: forgottenSender(key, publicKey) } : message;
+    for (const other of holders.values()) other.messages = other.messages.map(renamed);
     return ended;
   }
 
@@ -74,12 +79,23 @@ export function memoryStore(epoch: number): LocalStore {
     return [...holders.values()].flatMap((holder) => holder.messages);
   }
 
+  function counts(): StoreCounts {
+    const messages = waiting().sort(bySeq);
+    const bytes = messages.reduce((sum, message) => sum + message.bytes, 0);
+    return { messages: messages.length, bytes, oldestAt: messages[0]?.takenAt };
+  }
+
   return {
     epoch,
     durable: false,
+    get totalBytes() {
+      return bytesOnDisk(counts());
+    },
 
     async addInvite(invite, now) {
       if (liveInvite(invite.code, now) !== undefined) return false;
+      // One that is dead and has the same code was made earlier: it must not lend its place in the order.
+      invites.delete(invite.code);
       invites.set(invite.code, invite);
       return true;
     },
@@ -93,6 +109,11 @@ export function memoryStore(epoch: number): LocalStore {
     },
     async removeInvites(codes) {
       for (const code of codes) invites.delete(code);
+    },
+    async invitesOf(userKey, userId, now) {
+      return [...invites.values()].filter(
+        (invite) => invite.userKey === userKey && invite.userId === userId && invite.expiresAt > now,
+      );
     },
 
     async findUser(key) {
@@ -116,9 +137,6 @@ export function memoryStore(epoch: number): LocalStore {
       const kept = [...(holders.get(key)?.connections.values() ?? [])].sort(byAge);
       return kept.map((connection) => ({ connection, friend: bound(friendIn(connection, key)).user }));
     },
-    async addConnection(connection) {
-      connect(connection);
-    },
     async endConnection(id, leaver, other, nextSeq, now) {
       const connection = connections.get(id);
       if (connection === undefined) return [];
@@ -131,27 +149,16 @@ export function memoryStore(epoch: number): LocalStore {
       return receipts;
     },
 
-    async mailboxUse(recipient) {
-      const uses = new Map<string, { sender: string; messages: number; bytes: number }>();
-      for (const { sender, bytes } of holders.get(recipient)?.messages ?? []) {
-        const use = uses.get(sender) ?? { sender, messages: 0, bytes: 0 };
-        uses.set(sender, { sender, messages: use.messages + 1, bytes: use.bytes + bytes });
-      }
-      return [...uses.values()];
-    },
-    async totalBytes() {
-      return sumOfBytes(waiting());
+    async waiting(recipient) {
+      const messages = holders.get(recipient)?.messages ?? [];
+      return messages.map(({ seq, sender, id, bytes }) => ({ seq, sender, id, bytes }));
     },
     async putMessages(messages) {
       for (const { recipient } of messages) bound(recipient);
-      const repeats = new Map<number, number>();
       for (const message of messages) {
         const holder = bound(message.recipient);
-        const first = holder.messages.find(({ sender, id }) => sender === message.sender && id === message.id);
-        if (first !== undefined) repeats.set(message.seq, first.seq);
-        else holder.messages = [...holder.messages, message].sort(bySeq);
+        holder.messages = [...holder.messages, message].sort(bySeq);
       }
-      return repeats;
     },
     async nextMessages(recipient, afterSeq, count, bytes) {
       const later = (holders.get(recipient)?.messages ?? []).filter(({ seq }) => seq > afterSeq);
@@ -182,8 +189,8 @@ export function memoryStore(epoch: number): LocalStore {
       );
       const lapsed = unused.sort((one, other) => one.user.usedAt - other.user.usedAt).slice(0, EXPIRED_MAX);
       for (const holder of lapsed) forget(holder);
-      const old = waiting().filter((message) => message.takenAt < takenBefore);
-      const expired = old.sort((one, other) => one.takenAt - other.takenAt || bySeq(one, other)).slice(0, EXPIRED_MAX);
+      const oldest = waiting().sort(bySeq).slice(0, EXPIRED_MAX);
+      const expired = oldest.filter((message) => message.takenAt < takenBefore);
       for (const message of expired) {
         const holder = bound(message.recipient);
         holder.messages = holder.messages.filter((kept) => kept !== message);
@@ -194,15 +201,7 @@ export function memoryStore(epoch: number): LocalStore {
       return { receipts, messages };
     },
 
-    counts() {
-      const messages = waiting();
-      const oldestAt = messages.reduce((oldest, { takenAt }) => Math.min(oldest, takenAt), Number.POSITIVE_INFINITY);
-      return {
-        messages: messages.length,
-        bytes: sumOfBytes(messages),
-        oldestAt: messages.length === 0 ? undefined : oldestAt,
-      };
-    },
+    counts,
     async close() {},
   };
 }
@@ -213,8 +212,4 @@ function friendIn({ userKeys: [one, other] }: DurableConnection, key: string | u
 
 function bySeq(one: { readonly seq: number }, other: { readonly seq: number }): number {
   return one.seq - other.seq;
-}
-
-function sumOfBytes(messages: readonly WaitingMessage[]): number {
-  return messages.reduce((sum, { bytes }) => sum + bytes, 0);
 }

@@ -6,8 +6,20 @@ export const RECEIPTS_MAX = 1_000;
 /** Old messages, and unused bindings, that one call of `expire` takes: nobody else is served meanwhile. */
 export const EXPIRED_MAX = 256;
 
+/**
+ * What a message takes on disk beside its content: its row, its index entry, and what is unused of its pages. About: it decides when all
+ * mailboxes together are full, and the disk has to hold a little more.
+ */
+const MESSAGE_BYTES = 1_024;
+
+/** What waiting messages take, as `totalBytes` of the port. */
+export function bytesOnDisk({ messages, bytes }: Pick<StoreCounts, 'messages' | 'bytes'>): number {
+  return messages * MESSAGE_BYTES + bytes;
+}
+
 export interface StoreCounts {
   readonly messages: number;
+  /** Of their contents. */
   readonly bytes: number;
   /** When the message was taken that has waited longest. */
   readonly oldestAt: number | undefined;

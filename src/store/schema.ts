@@ -56,11 +56,12 @@ export const MIGRATIONS: readonly Migration[] = [
       END;
 
       CREATE TABLE invites (
-        code_hash BLOB PRIMARY KEY,
+        made INTEGER PRIMARY KEY,
+        code TEXT NOT NULL UNIQUE,
         user_key TEXT NOT NULL,
         user_id TEXT NOT NULL,
         expires_at INTEGER NOT NULL
-      ) STRICT, WITHOUT ROWID;
+      ) STRICT;
       CREATE INDEX invites_by_user ON invites (user_key);
       CREATE INDEX invites_by_expiry ON invites (expires_at);
 
@@ -69,16 +70,16 @@ export const MIGRATIONS: readonly Migration[] = [
         type TEXT NOT NULL,
         recipient TEXT NOT NULL REFERENCES users (key),
         sender TEXT NOT NULL,
+        username TEXT NOT NULL,
+        nickname TEXT NOT NULL,
         id TEXT NOT NULL,
         reply_to TEXT,
         bytes INTEGER NOT NULL,
         taken_at INTEGER NOT NULL,
         pad BLOB NOT NULL DEFAULT (zeroblob(4062)),
-        content TEXT NOT NULL,
-        UNIQUE (recipient, sender, id)
+        content TEXT NOT NULL
       ) STRICT;
-      CREATE INDEX messages_waiting ON messages (recipient, seq, sender, bytes);
-      CREATE INDEX messages_taken ON messages (taken_at);
+      CREATE INDEX messages_waiting ON messages (recipient, seq);
 
       CREATE TABLE receipts (
         seq INTEGER PRIMARY KEY,

@@ -20,8 +20,6 @@ import { codeOf, reasonOf, transactionsOf } from './transactions.ts';
 const BUSY_MS = 5_000;
 
 export interface SqliteOptions {
-  /** A secret of at least 16 bytes: invite codes rest as HMAC-SHA-256 under it. */
-  readonly codeKey: Uint8Array;
   /** Told in one line that the disk or the file can no longer be trusted. Must end the process: no one is answered any more. */
   readonly fatal: (message: string) => void;
   /** Told how long each commit held up the event loop, and how many operations it stored. */
@@ -87,7 +85,7 @@ function serve(db: Database.Database, path: string, options: SqliteOptions, clos
 
   const undo = new Undo();
   const prepare: Prepare = <Row>(sql: string) => db.prepare<Value[], Row>(sql);
-  const tables = new Tables(prepare, options.codeKey, undo);
+  const tables = new Tables(prepare, undo);
   const log = new LogKeeper(db, `${path}-wal`, BUSY_MS, (error) => group.die(error));
   const group: GroupCommit = new GroupCommit({
     ...transactionsOf(db, undo, () => tables.recount()),
@@ -102,6 +100,9 @@ function serve(db: Database.Database, path: string, options: SqliteOptions, clos
   return {
     epoch,
     durable: true,
+    get totalBytes() {
+      return tables.totalBytes;
+    },
     addInvite: (invite, now) => {
       const work = () => tables.addInvite(invite, now);
       return invite.durable ? group.write(work) : group.read(work);
@@ -109,16 +110,15 @@ function serve(db: Database.Database, path: string, options: SqliteOptions, clos
     findInvite: (code, now) => group.read(() => tables.findInvite(code, now)),
     redeemInvite: (code, now, connection) => group.write(() => tables.redeemInvite(code, now, connection)),
     removeInvites: (codes) => group.write(() => tables.removeInvites(codes)),
+    invitesOf: (userKey, userId, now) => group.read(() => tables.invitesOf(userKey, userId, now)),
     findUser: (key) => group.read(() => tables.findUser(key)),
     bindUser: (user) => group.write(() => tables.bindUser(user)),
     touchUser: (key, nickname, usedAt) => group.write(() => tables.touchUser(key, nickname, usedAt)),
     forgetUser: (key) => group.write(() => tables.forgetUser(key)),
     connectionsOf: (key) => group.read(() => tables.connectionsOf(key)),
-    addConnection: (connection) => group.write(() => tables.addConnection(connection)),
     endConnection: (id, leaver, other, nextSeq, now) =>
       group.write(() => tables.endConnection(id, leaver, other, nextSeq, now)),
-    mailboxUse: (recipient) => group.read(() => tables.mailboxUse(recipient)),
-    totalBytes: () => group.read(() => tables.totalBytes()),
+    waiting: (recipient) => group.read(() => tables.waiting(recipient)),
     putMessages: (messages) => group.write(() => tables.putMessages(messages)),
     nextMessages: (recipient, afterSeq, count, bytes) =>
       group.read(() => tables.nextMessages(recipient, afterSeq, count, bytes)),

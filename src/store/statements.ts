@@ -3,7 +3,7 @@ import type {
   DurableConnection,
   Invite,
   KeyedUser,
-  MailboxUse,
+  WaitingHead,
   WaitingMessage,
   WaitingReceipt,
 } from '../exchange/ports.ts';
@@ -22,7 +22,7 @@ export type Prepare = <Row>(sql: string) => Statement<Row>;
 /** Rows as they come: SQL's null is our undefined. */
 export type MessageRow = Omit<WaitingMessage, 'replyTo'> & { readonly replyTo: string | null };
 export type ReceiptRow = Omit<WaitingReceipt, 'reason'> & { readonly reason: string | null };
-export type InviteRow = Pick<Invite, 'userKey' | 'userId' | 'expiresAt'>;
+export type InviteRow = Omit<Invite, 'durable'>;
 
 export interface ConnectionRow {
   readonly id: string;
@@ -31,25 +31,25 @@ export interface ConnectionRow {
   readonly madeAt: DurableConnection['madeAt'];
 }
 
+const INVITE = 'code, user_key AS userKey, user_id AS userId, expires_at AS expiresAt';
 const USER = 'key, username, nickname, public_key AS publicKey, used_at AS usedAt';
 const CONNECTION = 'id, user_a AS userA, user_b AS userB, made_at AS madeAt';
-const MESSAGE = 'seq, type, recipient, sender, id, reply_to AS replyTo, content, bytes, taken_at AS takenAt';
+const MESSAGE =
+  'seq, type, recipient, sender, username, nickname, id, reply_to AS replyTo, content, bytes, taken_at AS takenAt';
 const RECEIPT = 'seq, recipient, friend, id, status, reason, at';
 
 export type Statements = ReturnType<typeof statements>;
 
 export function statements(prepare: Prepare) {
   return {
-    addInvite: prepare(`
-      INSERT INTO invites (code_hash, user_key, user_id, expires_at) VALUES (?, ?, ?, ?)
-      ON CONFLICT (code_hash) DO UPDATE
-      SET user_key = excluded.user_key, user_id = excluded.user_id, expires_at = excluded.expires_at
-      WHERE expires_at <= ?`),
-    findInvite: prepare<InviteRow>(`
-      SELECT user_key AS userKey, user_id AS userId, expires_at AS expiresAt FROM invites
-      WHERE code_hash = ? AND expires_at > ?`),
-    redeemInvite: prepare('DELETE FROM invites WHERE code_hash = ? AND expires_at > ?'),
-    removeInvite: prepare('DELETE FROM invites WHERE code_hash = ?'),
+    /** What is dead and has the same code has to be removed before. */
+    addInvite: prepare('INSERT INTO invites (code, user_key, user_id, expires_at) VALUES (?, ?, ?, ?)'),
+    findInvite: prepare<InviteRow>(`SELECT ${INVITE} FROM invites WHERE code = ? AND expires_at > ?`),
+    redeemInvite: prepare('DELETE FROM invites WHERE code = ? AND expires_at > ?'),
+    removeInvite: prepare('DELETE FROM invites WHERE code = ?'),
+    invitesOf: prepare<InviteRow>(
+      `SELECT ${INVITE} FROM invites WHERE user_key = ? AND user_id = ? AND expires_at > ? ORDER BY made`,
+    ),
     removeInvitesOf: prepare('DELETE FROM invites WHERE user_key = ?'),
     expireInvites: prepare('DELETE FROM invites WHERE expires_at <= ?'),
 
@@ -59,8 +59,8 @@ export function statements(prepare: Prepare) {
       ON CONFLICT (key) DO NOTHING`),
     touchUser: prepare('UPDATE users SET nickname = ?, used_at = ? WHERE key = ?'),
     removeUser: prepare('DELETE FROM users WHERE key = ?'),
-    unusedUsers: prepare<{ key: string }>(
-      'SELECT key FROM users WHERE friends = 0 AND used_at < ? ORDER BY used_at LIMIT ?',
+    unusedUsers: prepare<Pick<KeyedUser, 'key' | 'publicKey'>>(
+      'SELECT key, public_key AS publicKey FROM users WHERE friends = 0 AND used_at < ? ORDER BY used_at LIMIT ?',
     ),
 
     addConnection: prepare('INSERT INTO connections (id, user_a, user_b, made_at) VALUES (?, ?, ?, ?)'),
@@ -76,13 +76,12 @@ export function statements(prepare: Prepare) {
     count: prepare<{ messages: number; bytes: number }>(
       'SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM messages',
     ),
-    oldest: prepare<{ takenAt: number | null }>('SELECT min(taken_at) AS takenAt FROM messages'),
-    mailboxUse: prepare<MailboxUse>(`
-      SELECT sender, count(*) AS messages, sum(bytes) AS bytes FROM messages WHERE recipient = ? GROUP BY sender`),
+    oldest: prepare<{ takenAt: number }>('SELECT taken_at AS takenAt FROM messages ORDER BY seq LIMIT 1'),
+    waiting: prepare<WaitingHead>('SELECT seq, sender, id, bytes FROM messages WHERE recipient = ? ORDER BY seq'),
     putMessage: prepare(`
-      INSERT INTO messages (seq, type, recipient, sender, id, reply_to, content, bytes, taken_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (recipient, sender, id) DO NOTHING`),
-    seqOf: prepare<{ seq: number }>('SELECT seq FROM messages WHERE recipient = ? AND sender = ? AND id = ?'),
+      INSERT INTO messages (seq, type, recipient, sender, username, nickname, id, reply_to, content, bytes, taken_at)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+    renameSender: prepare('UPDATE messages SET sender = ? WHERE sender = ?'),
     nextMessages: prepare<MessageRow>(
       `SELECT ${MESSAGE} FROM messages WHERE recipient = ? AND seq > ? ORDER BY seq LIMIT ?`,
     ),
@@ -91,9 +90,7 @@ export function statements(prepare: Prepare) {
       `DELETE FROM messages WHERE recipient = ? AND sender = ? RETURNING ${MESSAGE}`,
     ),
     removeMessagesFor: prepare<MessageRow>(`DELETE FROM messages WHERE recipient = ? RETURNING ${MESSAGE}`),
-    oldMessages: prepare<MessageRow>(
-      `SELECT ${MESSAGE} FROM messages WHERE taken_at < ? ORDER BY taken_at, seq LIMIT ?`,
-    ),
+    oldestMessages: prepare<MessageRow>(`SELECT ${MESSAGE} FROM messages ORDER BY seq LIMIT ?`),
 
     // In place of an earlier receipt of the same message; for a name that is not bound it is not kept.
     putReceipt: prepare(`

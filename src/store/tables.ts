@@ -2,30 +2,28 @@
  * What each operation of the store does to the tables, inside a transaction that others begin and end. Beside the tables, in memory
  * alone: guests' invites, which must not touch the disk, and the sum of what waits, which would cost a page of every commit.
  */
-import { createHmac } from 'node:crypto';
-import type {
-  DurableConnection,
-  Invite,
-  KeyedUser,
-  MailboxUse,
-  WaitingMessage,
-  WaitingReceipt,
+import {
+  type DurableConnection,
+  forgottenSender,
+  type Invite,
+  type KeyedUser,
+  type WaitingHead,
+  type WaitingMessage,
+  type WaitingReceipt,
 } from '../exchange/ports.ts';
 import type { Undo } from './group.ts';
-import { byAge, EXPIRED_MAX, RECEIPTS_MAX, receiptOf, type StoreCounts, withinBytes } from './rules.ts';
+import { byAge, bytesOnDisk, EXPIRED_MAX, RECEIPTS_MAX, receiptOf, type StoreCounts, withinBytes } from './rules.ts';
 import { type ConnectionRow, type MessageRow, type Prepare, type Statements, statements } from './statements.ts';
 
 export class Tables {
   readonly #sql: Statements;
-  readonly #codeKey: Uint8Array;
   readonly #undo: Undo;
   readonly #guestInvites = new Map<string, Invite>();
   #messages = 0;
   #bytes = 0;
 
-  constructor(prepare: Prepare, codeKey: Uint8Array, undo: Undo) {
+  constructor(prepare: Prepare, undo: Undo) {
     this.#sql = statements(prepare);
-    this.#codeKey = codeKey;
     this.#undo = undo;
     this.recount();
   }
@@ -46,28 +44,32 @@ export class Tables {
 
   addInvite(invite: Invite, now: number): boolean {
     if (this.findInvite(invite.code, now) !== undefined) return false;
+    const dead = this.#guestInvites.get(invite.code);
+    if (dead !== undefined) this.#removeGuestInvite(dead);
     if (!invite.durable) {
       this.#guestInvites.set(invite.code, invite);
       this.#undo.add(() => this.#guestInvites.delete(invite.code));
       return true;
     }
     const { code, userKey, userId, expiresAt } = invite;
-    return this.#sql.addInvite.run(this.#hash(code), userKey, userId, expiresAt, now).changes === 1;
+    this.#sql.removeInvite.run(code);
+    this.#sql.addInvite.run(code, userKey, userId, expiresAt);
+    return true;
   }
 
   findInvite(code: string, now: number): Invite | undefined {
     const guest = this.#guestInvites.get(code);
     if (guest !== undefined && guest.expiresAt > now) return guest;
-    const row = this.#sql.findInvite.get(this.#hash(code), now);
-    return row === undefined ? undefined : { code, ...row, durable: true };
+    const row = this.#sql.findInvite.get(code, now);
+    return row === undefined ? undefined : { ...row, durable: true };
   }
 
   redeemInvite(code: string, now: number, connection: DurableConnection | undefined): boolean {
     const guest = this.#guestInvites.get(code);
     const isLiveGuest = guest !== undefined && guest.expiresAt > now;
     if (isLiveGuest) this.#removeGuestInvite(guest);
-    else if (this.#sql.redeemInvite.run(this.#hash(code), now).changes === 0) return false;
-    if (connection !== undefined) this.addConnection(connection);
+    else if (this.#sql.redeemInvite.run(code, now).changes === 0) return false;
+    if (connection !== undefined) this.#addConnection(connection);
     return true;
   }
 
@@ -75,18 +77,21 @@ export class Tables {
     for (const code of codes) {
       const guest = this.#guestInvites.get(code);
       if (guest !== undefined) this.#removeGuestInvite(guest);
-      this.#sql.removeInvite.run(this.#hash(code));
+      this.#sql.removeInvite.run(code);
     }
+  }
+
+  invitesOf(userKey: string, userId: string, now: number): Invite[] {
+    const ofGuest = [...this.#guestInvites.values()].filter(
+      (invite) => invite.userKey === userKey && invite.userId === userId && invite.expiresAt > now,
+    );
+    const kept = this.#sql.invitesOf.all(userKey, userId, now);
+    return [...kept.map((row) => ({ ...row, durable: true })), ...ofGuest];
   }
 
   #removeGuestInvite(invite: Invite): void {
     this.#guestInvites.delete(invite.code);
     this.#undo.add(() => this.#guestInvites.set(invite.code, invite));
-  }
-
-  /** Codes are few enough to try them all: without the key, the hashes do not tell which they were. */
-  #hash(code: string): Uint8Array {
-    return createHmac('sha256', this.#codeKey).update(code).digest();
   }
 
   // --- users and connections -------------------------------------------------------------------------------------------------
@@ -104,18 +109,20 @@ export class Tables {
   }
 
   forgetUser(key: string): DurableConnection[] {
-    if (this.findUser(key) === undefined) return [];
+    const user = this.findUser(key);
+    if (user === undefined) return [];
     const connections = this.#sql.removeConnectionsOf.all(key, key).map(readConnection).sort(byAge);
-    this.#forgetAlone(key);
+    this.#forgetAlone(user);
     return connections;
   }
 
   /** Deletes a binding without a connection. Returns the messages that waited for it. */
-  #forgetAlone(key: string): WaitingMessage[] {
+  #forgetAlone({ key, publicKey }: Pick<KeyedUser, 'key' | 'publicKey'>): WaitingMessage[] {
     this.#sql.removeInvitesOf.run(key);
     for (const invite of this.#guestInvites.values()) if (invite.userKey === key) this.#removeGuestInvite(invite);
     const messages = this.#removed(this.#sql.removeMessagesFor.all(key));
     this.#sql.removeReceiptsFor.run(key);
+    this.#sql.renameSender.run(forgottenSender(key, publicKey), key);
     this.#sql.removeUser.run(key);
     return messages;
   }
@@ -130,7 +137,7 @@ export class Tables {
       .sort((one, other) => byAge(one.connection, other.connection));
   }
 
-  addConnection({ id, userKeys: [userA, userB], madeAt }: DurableConnection): void {
+  #addConnection({ id, userKeys: [userA, userB], madeAt }: DurableConnection): void {
     this.#sql.addConnection.run(id, userA, userB, madeAt);
   }
 
@@ -144,22 +151,21 @@ export class Tables {
 
   // --- mailboxes -------------------------------------------------------------------------------------------------------------
 
-  mailboxUse(recipient: string): MailboxUse[] {
-    return this.#sql.mailboxUse.all(recipient);
+  get totalBytes(): number {
+    return bytesOnDisk({ messages: this.#messages, bytes: this.#bytes });
   }
 
-  totalBytes(): number {
-    return this.#bytes;
+  waiting(recipient: string): WaitingHead[] {
+    return this.#sql.waiting.all(recipient);
   }
 
-  putMessages(messages: readonly WaitingMessage[]): ReadonlyMap<number, number> {
-    const repeats = new Map<number, number>();
-    for (const { seq, type, recipient, sender, id, replyTo, content, bytes, takenAt } of messages) {
-      const values = [seq, type, recipient, sender, id, replyTo ?? null, content, bytes, takenAt];
-      if (this.#sql.putMessage.run(...values).changes === 1) this.#count(1, bytes);
-      else repeats.set(seq, this.#sql.seqOf.get(recipient, sender, id)?.seq ?? seq);
+  putMessages(messages: readonly WaitingMessage[]): void {
+    for (const message of messages) {
+      const { seq, type, recipient, sender, username, nickname, id, replyTo, content, bytes, takenAt } = message;
+      const from = [sender, username, nickname] as const;
+      this.#sql.putMessage.run(seq, type, recipient, ...from, id, replyTo ?? null, content, bytes, takenAt);
+      this.#count(1, bytes);
     }
-    return repeats;
   }
 
   nextMessages(recipient: string, afterSeq: number, count: number, bytes: number): WaitingMessage[] {
@@ -217,9 +223,10 @@ export class Tables {
     this.#sql.expireInvites.run(now);
     for (const invite of this.#guestInvites.values()) if (invite.expiresAt <= now) this.#removeGuestInvite(invite);
     const messages: WaitingMessage[] = [];
-    for (const { key } of this.#sql.unusedUsers.all(unusedBefore, EXPIRED_MAX))
-      if (messages.length < EXPIRED_MAX) messages.push(...this.#forgetAlone(key));
-    for (const message of readMessages(this.#sql.oldMessages.all(takenBefore, EXPIRED_MAX))) {
+    for (const user of this.#sql.unusedUsers.all(unusedBefore, EXPIRED_MAX))
+      if (messages.length < EXPIRED_MAX) messages.push(...this.#forgetAlone(user));
+    for (const message of readMessages(this.#sql.oldestMessages.all(EXPIRED_MAX))) {
+      if (message.takenAt >= takenBefore) continue;
       this.#sql.removeMessage.get(message.seq, message.recipient);
       this.#count(-1, -message.bytes);
       messages.push(message);

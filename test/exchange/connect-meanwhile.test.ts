@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { Limits } from '../../src/exchange/limits.ts';
 import { StorageFailed } from '../../src/exchange/ports.ts';
 import { assertError, type Json, suite } from '../harness.ts';
-import { HeldStore } from './held-store.ts';
+import { type HeldStore, heldStore } from './held-store.ts';
 import { MINUTE, START, UNLIMITED, World } from './world.ts';
 
 const test = suite('connect, meanwhile');
@@ -16,7 +16,7 @@ function assertRefused(reply: Json, code: string): void {
 
 /** A maker with a code, and a guest; the store waits for the test from now on. */
 async function held(limits: Partial<Limits> = {}) {
-  const store = new HeldStore();
+  const store = heldStore();
   const world = new World({ ...UNLIMITED, ...limits }, { store });
   const [maker, guest] = [await world.identified('ann'), await world.identified('bob')];
   const code = await world.invite(maker);
@@ -187,7 +187,7 @@ test('a code that expires while it is redeemed does not connect, and is gone', a
 });
 
 test('a store that fails is told of, costs no attempt, and leaves the code usable', async () => {
-  const store = new HeldStore();
+  const store = heldStore();
   const world = new World({ wrongCodesPerUser: 1 }, { store, expectsFailures: true });
   const [maker, guest] = [await world.identified('ann'), await world.identified('bob')];
   const code = await world.invite(maker);

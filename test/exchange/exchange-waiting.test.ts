@@ -1,14 +1,14 @@
 /** Protocol, transport: while one of a client's commands waits, what it sends meanwhile is kept in order, and not for ever. */
 import * as assert from 'uvu/assert';
 import { suite } from '../harness.ts';
-import { HeldStore } from './held-store.ts';
+import { heldStore } from './held-store.ts';
 import { type Guest, UNLIMITED, World, WRONG_CODE } from './world.ts';
 
 const test = suite('exchange, waiting');
 
 /** Two friends, of whom the first waits for the store to keep an invite. */
 async function waiting() {
-  const store = new HeldStore();
+  const store = heldStore();
   const world = new World(UNLIMITED, { store });
   const [ann, bob] = await world.pair('ann', 'bob');
   store.isHolding = true;

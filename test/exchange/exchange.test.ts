@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { StorageFailed } from '../../src/exchange/ports.ts';
 import { assertError, type Json, suite } from '../harness.ts';
-import { HeldStore } from './held-store.ts';
+import { heldStore } from './held-store.ts';
 import { SECOND, START, World, WRONG_CODE } from './world.ts';
 
 const test = suite('exchange');
@@ -45,7 +45,7 @@ test('what is no command is answered, and never closes', async () => {
 });
 
 test('a store that fails is told as such; any other fault is internal; the client goes on', async () => {
-  const store = new HeldStore();
+  const store = heldStore();
   const world = new World({}, { store, expectsFailures: true });
   const ann = await world.identified('ann');
   store.isHolding = true;
@@ -67,7 +67,7 @@ test('a store that fails is told as such; any other fault is internal; the clien
   }
   // One that is thrown instead of awaited.
   const thrown = new Error('no names today');
-  world.exchange.state.users.join = () => {
+  world.exchange.state.users.make = () => {
     throw thrown;
   };
   const bob = world.open();

@@ -162,7 +162,7 @@ test('when the one who waits closes, a holder who answers stays, and one who doe
       assert.equal([holder.take(), holder.closedWith], [[], answers ? undefined : 4001]);
       assert.equal([world.refused, world.exchange.state.refusals.size], [[], 0], 'nobody is there to be refused');
       assert.is(world.exchange.state.users.byKey.has('ann'), answers);
-      assert.not(world.exchange.state.users.isClaimed('ann'));
+      assert.is(world.exchange.state.users.claims, 0);
       await world.assertNothingLeft();
     }
 });
@@ -201,7 +201,7 @@ test('connect identifies under the same rules, and stays identified when the cod
   assert.equal([guest.client.user?.username, guest.client.user?.nickname], ['bob', 'Bobby']);
   const other = world.open();
   assertError(await world.request(other, { ...connect, nickname: '' }), 'invalid_nickname', { request: 'connect' });
-  world.send(other, { ...connect, username: 'ann' });
+  await world.says(other, { ...connect, username: 'ann' });
   world.exchange.ponged(holder.client);
   await world.settled();
   assertError(other.takeOne(), 'username_taken', { request: 'connect' });
@@ -220,7 +220,7 @@ test('twenty refused names lock an address out of names for half an hour, and no
   const [seeker, neighbour, stranger] = ['192.0.2.2', '192.0.2.2', '192.0.2.3'].map((address) => world.open(address));
   if (seeker === undefined || neighbour === undefined || stranger === undefined) throw new Error('nobody came');
   for (let n = 0; n < 20; n++) {
-    world.send(seeker, identify('ann'));
+    await world.says(seeker, identify('ann'));
     world.exchange.ponged(holder.client);
     await world.settled();
     assertTaken(seeker);

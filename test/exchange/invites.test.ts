@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { Limits } from '../../src/exchange/limits.ts';
 import { StorageFailed } from '../../src/exchange/ports.ts';
 import { assertError, suite } from '../harness.ts';
-import { HeldStore } from './held-store.ts';
+import { heldStore } from './held-store.ts';
 import { type Guest, HOUR, MINUTE, START, UNLIMITED, World, WRONG_CODE } from './world.ts';
 
 const test = suite('invites');
@@ -130,7 +130,7 @@ test('a code that is live already is drawn again, sixteen times', async () => {
 });
 
 test('a code that the store does not take is not told of, and leaves no more than three', async () => {
-  const store = new HeldStore();
+  const store = heldStore();
   const world = new World(UNLIMITED, { store, expectsFailures: true });
   const maker = await world.identified('ann');
   const codes = await inviteTimes(world, maker, 3);
@@ -153,7 +153,7 @@ test('a code that the store does not take is not told of, and leaves no more tha
 
 test('a guest whose client closes while its code is stored leaves none behind', async () => {
   for (const when of ['before', 'after'] as const) {
-    const store = new HeldStore();
+    const store = heldStore();
     const world = new World(UNLIMITED, { store });
     const maker = await world.identified('ann');
     await inviteTimes(world, maker, 3);

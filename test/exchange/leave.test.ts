@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { StorageFailed } from '../../src/exchange/ports.ts';
 import { assertError, type Json, suite } from '../harness.ts';
-import { HeldStore } from './held-store.ts';
+import { heldStore } from './held-store.ts';
 import { type Guest, HOUR, MINUTE, SECOND, START, UNLIMITED, World } from './world.ts';
 
 const test = suite('leave');
@@ -152,7 +152,7 @@ test('a name is free the moment its holder closes, and the next holder inherits 
 });
 
 test('a store that does not forget the codes of who left is reported, and nobody is held up', async () => {
-  const store = new HeldStore();
+  const store = heldStore();
   const world = new World(UNLIMITED, { store, expectsFailures: true });
   const [ann, bob] = await world.pair('ann', 'bob');
   await world.invite(ann);
@@ -168,7 +168,7 @@ test('a store that does not forget the codes of who left is reported, and nobody
 });
 
 test('the store is told to forget what has expired, and a failure of that is reported', async () => {
-  const store = new HeldStore();
+  const store = heldStore();
   const world = new World({}, { store, expectsFailures: true });
   store.isHolding = true;
   await world.tick(START + MINUTE);

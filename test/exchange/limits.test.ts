@@ -39,6 +39,12 @@ test('the figures are those of the protocol', () => {
     connectionsPerUser: 50,
     inviteMinutes: 30,
     idleMinutes: 30,
+    keysPerAddress: 100,
+    clientsPerUser: 32,
+    mailboxMessages: 1000,
+    mailboxBytes: 4 * 1024 ** 2,
+    mailboxDays: 30,
+    mailboxTotalBytes: 2 * 1024 ** 3,
   });
   assert.equal([QUESTION_BURST, DEFAULT_LIMITS.framesPerSecond * FRAME_BURST_SECONDS], [10, 500]);
   assert.equal([WAITING_FRAMES_MAX, WAITING_BYTES_MAX, PROBE_MS], [64, 256 * 1024, 3_000]);

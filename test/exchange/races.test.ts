@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { StorageFailed } from '../../src/exchange/ports.ts';
 import { type Json, suite } from '../harness.ts';
-import { HeldStore } from './held-store.ts';
+import { heldStore } from './held-store.ts';
 import { type Guest, SECOND, UNLIMITED, World } from './world.ts';
 
 const test = suite('races');
@@ -48,7 +48,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
 const REPLIES = 'identified invite_created connected_to_friend question_sent connections error pong'.split(' ');
 
 class Race {
-  readonly store = new HeldStore();
+  readonly store = heldStore();
   readonly world = new World(
     { ...UNLIMITED, connectionsPerUser: CONNECTIONS_MAX },
     { store: this.store, expectsFailures: true },

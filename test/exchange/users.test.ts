@@ -1,17 +1,22 @@
 /** Who is here: clients by address, users by name. */
 import * as assert from 'uvu/assert';
-import { Users } from '../../src/exchange/users.ts';
+import { type User, Users } from '../../src/exchange/users.ts';
 import { suite } from '../harness.ts';
 import { START } from './world.ts';
 
 const test = suite('users');
 
-const join = (users: Users, id: string, name: string) =>
-  users.join(users.open(id, '192.0.2.1', START), name, name, name, `tag of ${name}`, START);
+const open = (users: Users, id: string, address = '192.0.2.1') => users.open(id, address, `challenge ${id}`, START);
+
+function join(users: Users, id: string, name: string): User {
+  const user = users.make({ id, key: name, username: name, nickname: name, tag: `tag of ${name}` }, START);
+  users.enter(user, open(users, id));
+  return user;
+}
 
 test('clients are counted by address, and an address that nobody has is forgotten', () => {
   const users = new Users();
-  const clients = ['a', 'b', 'c'].map((id, n) => users.open(id, `192.0.2.${n === 2 ? 2 : 1}`, START));
+  const clients = ['a', 'b', 'c'].map((id, n) => open(users, id, `192.0.2.${n === 2 ? 2 : 1}`));
   assert.equal([users.countAt('192.0.2.1'), users.countAt('192.0.2.2'), users.countAt('192.0.2.3')], [2, 1, 0]);
   assert.is(users.largestAddress(), 2);
   for (const client of clients) {
@@ -24,33 +29,36 @@ test('clients are counted by address, and an address that nobody has is forgotte
 
 test('the oldest unidentified client of an address is found', () => {
   const users = new Users();
-  users.open('elsewhere', '192.0.2.9', START);
+  open(users, 'elsewhere', '192.0.2.9');
   assert.is(users.oldestUnidentifiedAt('192.0.2.1'), undefined);
   join(users, 'a', 'ann');
   assert.is(users.oldestUnidentifiedAt('192.0.2.1'), undefined);
-  const [second] = ['b', 'c'].map((id) => users.open(id, '192.0.2.1', START));
+  const [second] = ['b', 'c'].map((id) => open(users, id));
   assert.is(users.oldestUnidentifiedAt('192.0.2.1'), second);
 });
 
-test('a name is claimed by one at a time, and others may wait for the end of that', async () => {
+test('names are claimed by one at a time, and others wait for the end of that', async () => {
   const users = new Users();
-  assert.not(users.isClaimed('ann'));
-  const release = users.claim('ann');
-  assert.is(users.claim('ann'), undefined);
-  assert.type(users.claim('bob'), 'function');
-  assert.ok(users.isClaimed('ann'));
-  let ended = 0;
-  const waiters = [1, 2].map(async () => {
-    await users.claimEnds('ann');
-    ended++;
+  const release = await users.claim('ann', 'bob');
+  assert.is(users.claims, 2);
+  const log: string[] = [];
+  const waiters = [['ann'], ['bob', 'cy'], ['cy']].map(async (names) => {
+    const done = await users.claim(...names);
+    log.push(names.join());
+    done();
   });
-  await Promise.resolve();
-  assert.is(ended, 0);
-  release?.();
-  assert.not(users.isClaimed('ann'));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(log, ['cy'], 'who wants another name does not wait');
+  release();
   await Promise.all(waiters);
-  await users.claimEnds('nobody waits for this one');
-  assert.type(users.claim('ann'), 'function');
+  assert.equal(log.sort(), ['ann', 'bob,cy', 'cy']);
+  assert.is(users.claims, 0);
+});
+
+test('a claim of the same name twice is one claim', async () => {
+  const users = new Users();
+  (await users.claim('ann', 'ann'))();
+  assert.is(users.claims, 0);
 });
 
 test('a user begins with nothing, is found by its key, and goes', () => {
@@ -59,7 +67,7 @@ test('a user begins with nothing, is found by its key, and goes', () => {
   assert.is(users.byKey.get('ann'), user);
   const [client] = user.clients;
   assert.is(client?.user, user);
-  assert.equal([user.sides.size, user.onlySide, user.invites, user.invitesMadeAt], [0, undefined, [], []]);
+  assert.equal([user.sides.size, user.onlySide, user.invites, user.allowance.invitesMadeAt], [0, undefined, [], []]);
   const { id } = user;
   users.leave(user);
   assert.is(users.byKey.get('ann'), undefined);

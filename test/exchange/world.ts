@@ -2,13 +2,15 @@
  * A world for one exchange: sockets that remember what they were told, a clock that is set by hand, chance that counts, and an
  * observer before whom nothing may fail. Every message of the exchange is held against the schemas of the protocol.
  */
+import { createHash } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import { Exchange } from '../../src/exchange/exchange.ts';
-import { DEFAULT_LIMITS, type Limits } from '../../src/exchange/limits.ts';
+import { signedText } from '../../src/exchange/keyed.ts';
+import { DEFAULT_LIMITS, DEFAULT_POLICY, type Limits, type Policy } from '../../src/exchange/limits.ts';
 import type { Chance, ExchangeEvent, Observer, Store, Wire } from '../../src/exchange/ports.ts';
 import type { Client } from '../../src/exchange/users.ts';
 import { ServerMessage } from '../../src/protocol/messages.ts';
-import { CODE_ALPHABET, CODE_LENGTH } from '../../src/protocol/names.ts';
+import { CODE_ALPHABET, CODE_LENGTH, usernameKey } from '../../src/protocol/names.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { Json } from '../harness.ts';
 
@@ -33,12 +35,37 @@ export const UNLIMITED: Partial<Limits> = {
   clientsPerAddress: 0,
 };
 
+/** The authority under which this exchange is known. */
+export const HOST = 'magi.test';
+
+/** A signature of this world, in the shape of a real one: who knows the public key can make it. */
+export function sign(publicKey: string, text: string): string {
+  return `${Buffer.from(createHash('sha512').update(`${publicKey}\n${text}`).digest()).toString('base64url')}`;
+}
+
+function isSigned(publicKey: string, text: string, signature: string): boolean {
+  return signature === sign(publicKey, text);
+}
+
+/** A public key of this world. */
+export function keyOf(name: string): string {
+  return createHash('sha256').update(name).digest('base64url');
+}
+
+/** The fields with which a client proves that it holds the key. */
+export function proofFor(guest: Guest, username: string, publicKey: string, host = HOST): Json {
+  const text = signedText(guest.client.challenge ?? '', usernameKey(username), host);
+  return { username, publicKey, host, signature: sign(publicKey, text) };
+}
+
 /** One client's end of the wire. */
 export class Guest {
   readonly client: Client;
   /** What it was told and no test has taken yet, oldest first. */
   told: Json[] = [];
   pings = 0;
+  /** What a keyed client was told when it identified. */
+  identified: Json = {};
   /** The code with which the exchange asked to close it. */
   closedWith: number | undefined;
 
@@ -68,6 +95,8 @@ export class World {
   readonly store: Store;
   readonly events: ExchangeEvent[] = [];
   readonly forwarded: { type: string; from: string; to: string; length: number }[] = [];
+  readonly kept: { type: string; length: number }[] = [];
+  readonly mailed: string[] = [];
   /** The error codes that clients were told. */
   readonly refused: string[] = [];
   /** What the exchange reported as a fault of its own. `settled` throws it, unless the test expects some. */
@@ -78,25 +107,29 @@ export class World {
   /** By topic, the ids of those who listen. */
   readonly topics = new Map<string, Set<string>>();
   readonly #guests = new Map<string, Guest>();
-  readonly #names = new Set<string>();
   #ids = 0;
 
   constructor(
     limits: Partial<Limits> = {},
-    parts: { store?: Store; draws?: string[]; expectsFailures?: boolean } = {},
+    parts: { store?: Store; draws?: string[]; expectsFailures?: boolean; policy?: Partial<Policy> } = {},
   ) {
-    this.store = parts.store ?? memoryStore();
+    this.store = parts.store ?? memoryStore(1);
     this.expectsFailures = parts.expectsFailures ?? false;
     const ports = { wire: this.#wire(), store: this.store, observer: this.#observer(), clock: () => this.now };
     const chance = this.#chance(parts.draws ?? []);
-    this.exchange = new Exchange({ ...DEFAULT_LIMITS, ...limits }, { ...ports, chance }, '1.2.3');
+    const keys = { verify: isSigned, hosts: () => [HOST, '127.0.0.1:8082'] };
+    this.exchange = new Exchange({ ...DEFAULT_LIMITS, ...limits }, { ...ports, chance, keys }, '1.2.3', {
+      ...DEFAULT_POLICY,
+      ...parts.policy,
+    });
   }
 
   open(address = '192.0.2.1'): Guest {
     const guest = new Guest(this.exchange.opened(address, this.now));
     this.#guests.set(guest.client.id, guest);
     this.exchange.greet(guest.client);
-    assert.equal(guest.take(), [{ type: 'connected', clientId: guest.client.id, version: '1.2.3' }]);
+    const { id: clientId, challenge } = guest.client;
+    assert.equal(guest.take(), [{ type: 'connected', clientId, version: '1.2.3', challenge }]);
     return guest;
   }
 
@@ -122,6 +155,24 @@ export class World {
     const guest = this.open(address);
     await this.request(guest, { type: 'identify', username }, 'identified');
     return guest;
+  }
+
+  /** A client of the keyed user with this name; its key is that of `keyOf(username)`. Whatever else it is told stays to be taken. */
+  async keyed(username: string, more: Json = {}, address?: string): Promise<Guest> {
+    const guest = this.open(address);
+    await this.says(guest, { type: 'identify', ...proofFor(guest, username, keyOf(username)), ...more });
+    const [identified, ...others] = guest.take();
+    assert.is(identified?.type, 'identified', JSON.stringify(identified));
+    guest.identified = identified ?? {};
+    guest.told.push(...others);
+    return guest;
+  }
+
+  /** Two keyed users who are connected for good. */
+  async keyedPair(one: string, other: string): Promise<[Guest, Guest]> {
+    const [maker, guest] = [await this.keyed(one), await this.keyed(other)];
+    await this.connect(maker, guest);
+    return [maker, guest];
   }
 
   async invite(maker: Guest): Promise<string> {
@@ -188,7 +239,10 @@ export class World {
     assert.is(refusals.size, 0);
     assert.is(users.largestAddress(), 0);
     for (const address of addresses) assert.is(users.countAt(address), 0);
-    for (const name of this.#names) assert.not(users.isClaimed(name));
+    assert.is(users.claims, 0);
+    assert.equal([...users.away.keys()], []);
+    const { holding, receipting, stalled, undeleted } = this.exchange.state;
+    assert.equal([holding.size, receipting.size, stalled.size, undeleted.length], [0, 0, 0, 0]);
     assert.equal([...this.topics.keys()], []);
     // To a clock that has not moved every code would still be live, had it not been thrown out.
     for (const code of this.codes) assert.is(await this.store.findInvite(code, START), undefined);
@@ -226,14 +280,13 @@ export class World {
 
   #observer(): Observer {
     return {
-      tag: (userKey) => {
-        this.#names.add(userKey);
-        return `tag of ${userKey}`;
-      },
+      tag: (userKey) => `tag of ${userKey}`,
       received: () => {},
       forwarded: (type, from, length) => {
         this.forwarded.push({ type, from: from.user.key, to: from.other.user.key, length });
       },
+      kept: (type, length) => void this.kept.push({ type, length }),
+      mailed: (what, sender, recipient) => void this.mailed.push(`${what} ${sender?.key ?? '?'}>${recipient.key}`),
       refused: (_client, code) => void this.refused.push(code),
       happened: (event) => void this.events.push(event),
       failed: (where, error) => void this.failures.push({ where, error }),
@@ -244,6 +297,7 @@ export class World {
   #chance(draws: string[]): Chance {
     return {
       id: () => `id-${++this.#ids}`,
+      challenge: () => `challenge-${this.#ids}`,
       code: () => {
         let rest = this.codes.length;
         const symbols = Array.from({ length: CODE_LENGTH }, () => {

@@ -12,7 +12,6 @@ const say = (line: string) => writeSync(1, `${line}\n`);
 /** Opens the store and says so, or why not. */
 function open(path: string) {
   const store = openSqlite(path, {
-    codeKey: new Uint8Array(32),
     fatal(line) {
       say(`fatal ${line}`);
       process.exit(3);

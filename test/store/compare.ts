@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert';
 import type { Store } from '../../src/exchange/ports.ts';
 import { memoryStore } from '../../src/store/memory.ts';
 import type { LocalStore } from '../../src/store/rules.ts';
-import { bind, connection, counter, EVERYTHING, invite, message, NOW, receipt, user } from './samples.ts';
+import { bind, connect, connection, counter, EVERYTHING, invite, message, NOW, receipt, user } from './samples.ts';
 
 /** Sequence numbers: given when it is asked, or when it is done. */
 interface Seqs {
@@ -35,6 +35,11 @@ const invites: fc.Arbitrary<Ask>[] = [
     return store.redeemInvite(code, now, made && connection(...made));
   }),
   fc.array(code).map((codes) => (store) => store.removeInvites(codes)),
+  fc.tuple(name, time).map(
+    ([key, now]) =>
+      async (store) =>
+        sorted(await store.invitesOf(key, 'pk-ann', now)),
+  ),
 ];
 
 const users: fc.Arbitrary<Ask>[] = [
@@ -51,7 +56,7 @@ const users: fc.Arbitrary<Ask>[] = [
   ),
   name.map((key) => (store) => store.forgetUser(key)),
   name.map((key) => (store) => store.connectionsOf(key)),
-  two.map((made) => (store) => store.addConnection(connection(...made))),
+  two.map((made) => (store) => connect(store, connection(...made))),
   fc.tuple(id, time).map(([id, now]) => async (store, { done }) => {
     const all = (await Promise.all(NAMES.map((key) => store.connectionsOf(key)))).flat();
     const [leaver, other] = all.find((row) => row.connection.id === id)?.connection.userKeys ?? ['ann', 'bob'];
@@ -60,17 +65,18 @@ const users: fc.Arbitrary<Ask>[] = [
 ];
 
 const put: fc.Arbitrary<Ask> = fc
-  .array(fc.tuple(name, name, id, time), { maxLength: 4 })
-  .map((rows) => async (store, { asked }) => {
-    const messages = rows.map(([to, from, id, takenAt]) => message(asked(), to, from, { id, takenAt }));
-    return [...(await store.putMessages(messages))];
+  .array(fc.tuple(name, name, time, fc.nat(3_000)), { maxLength: 4 })
+  .map((rows) => (store, { asked }) => {
+    const content = (length: number) => 'é'.repeat(length);
+    return store.putMessages(
+      rows.map(([to, from, takenAt, length]) => message(asked(), to, from, { takenAt, content: content(length) })),
+    );
   });
 
 const mailboxes: fc.Arbitrary<Ask>[] = [
   put,
-  name.map((key) => async (store) => sorted(await store.mailboxUse(key))),
-  fc.constant((store) => store.totalBytes()),
-  fc.tuple(name, fc.nat(60), fc.nat(5), fc.nat(40)).map(([key, ...bounds]) => (store) => {
+  name.map((key) => (store) => store.waiting(key)),
+  fc.tuple(name, fc.nat(60), fc.nat(5), fc.nat(9_000)).map(([key, ...bounds]) => (store) => {
     return store.nextMessages(key, ...bounds);
   }),
   fc.tuple(name, seqs, name, id).map(([key, seqs, friend, id]) => (store, { asked }) => {
@@ -110,7 +116,7 @@ async function answers(store: LocalStore, turns: readonly (readonly Ask[])[]): P
       await store.connectionsOf(key),
       sorted((await store.receiptsFor(key)).map(({ seq: _, ...told }) => told)),
     );
-  answers.push(store.counts());
+  answers.push(store.counts(), store.totalBytes);
   return answers;
 }
 

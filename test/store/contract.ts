@@ -1,9 +1,9 @@
 /** What every store must do, whatever it keeps things in (the port is `Store` in src/exchange/ports.ts). One suite for all. */
 import * as assert from 'uvu/assert';
-import { StorageFailed, type Store } from '../../src/exchange/ports.ts';
+import { forgottenSender, StorageFailed, type Store } from '../../src/exchange/ports.ts';
 import { EXPIRED_MAX, type LocalStore, RECEIPTS_MAX } from '../../src/store/rules.ts';
 import { suite } from '../harness.ts';
-import { bind, connection, counter, EVERYTHING, invite, mailbox, message, NOW, receipt, user } from './samples.ts';
+import { bind, connect, connection, counter, EVERYTHING, invite, mailbox, message, NOW, receipt, user } from './samples.ts';
 
 /** Where one test keeps its data. Opening again means: the process has ended in between. */
 export interface Place {
@@ -105,6 +105,24 @@ export function storeContract(name: string, place: () => Place) {
     for (const code of ['BBBBBB', 'DDDDDD']) assert.ok(await store.findInvite(code, NOW));
   });
 
+  add('the live codes of one holder of a name, oldest first', async (store) => {
+    for (const durable of [true, false]) {
+      const made = ['ZZZZZZ', 'CCCCCC', 'AAAAAA'].map((code) => invite(`${code}${durable}`, { durable }));
+      const [first, second, third] = made;
+      assert.ok(first && second && third);
+      await store.addInvite({ ...third, expiresAt: NOW }, NOW - 1);
+      await store.addInvite({ ...first, code: `other${durable}`, userId: 'of an earlier holder' }, NOW);
+      await store.addInvite({ ...first, code: `another${durable}`, userKey: 'bob' }, NOW);
+      for (const kept of made) assert.ok(await store.addInvite(kept, NOW));
+      const own = async (now: number) =>
+        (await store.invitesOf('ann', 'pk-ann', now)).filter((kept) => kept.durable === durable);
+      assert.equal(await own(NOW), made);
+      await store.removeInvites([second.code]);
+      assert.equal(await own(NOW + 999), [first, third]);
+      assert.equal(await own(NOW + 1_000), []);
+    }
+  });
+
   // --- users and connections
 
   add('a name is bound once, to whoever asked first', async (store) => {
@@ -126,8 +144,8 @@ export function storeContract(name: string, place: () => Place) {
 
   add('connections are told to both, oldest first, with the friend as it is now', async (store) => {
     await bind(store, 'ann', 'bob', 'cy');
-    await store.addConnection(connection('c2', 'cy', 'ann', NOW + 1));
-    await store.addConnection(connection('c1', 'ann', 'bob', NOW));
+    await connect(store, connection('c2', 'cy', 'ann', NOW + 1));
+    await connect(store, connection('c1', 'ann', 'bob', NOW));
     await store.touchUser('bob', 'Robert', NOW + 9);
     assert.equal(await store.connectionsOf('ann'), [
       { connection: connection('c1', 'ann', 'bob'), friend: user('bob', { nickname: 'Robert', usedAt: NOW + 9 }) },
@@ -139,16 +157,16 @@ export function storeContract(name: string, place: () => Place) {
 
   add('two have one connection at most, and only bound names have any', async (store) => {
     await bind(store, 'ann', 'bob', 'cy');
-    await store.addConnection(connection('c1', 'ann', 'bob'));
-    await rejects(store.addConnection(connection('c2', 'bob', 'ann')));
-    await rejects(store.addConnection(connection('c1', 'ann', 'cy')));
-    await rejects(store.addConnection(connection('c3', 'ann', 'nobody')));
+    await connect(store, connection('c1', 'ann', 'bob'));
+    await rejects(connect(store, connection('c2', 'bob', 'ann')));
+    await rejects(connect(store, connection('c1', 'ann', 'cy')));
+    await rejects(connect(store, connection('c3', 'ann', 'nobody')));
     assert.equal(await connectionIds(store, 'ann'), ['c1']);
   });
 
   add('who leaves loses what that friend had sent; the friend is told, and still gets the rest', async (store) => {
     await bind(store, 'ann', 'bob', 'cy');
-    await store.addConnection(connection('c1', 'ann', 'bob'));
+    await connect(store, connection('c1', 'ann', 'bob'));
     await store.putMessages([
       message(1, 'ann', 'bob'),
       message(2, 'bob', 'ann'),
@@ -165,12 +183,12 @@ export function storeContract(name: string, place: () => Place) {
     assert.equal(seqs(await mailbox(store, 'ann')), [3]);
     assert.equal(seqs(await mailbox(store, 'bob')), [2]);
     assert.equal(await connectionIds(store, 'bob'), []);
-    assert.is(await store.totalBytes(), 'content 2content 3'.length);
+    assert.is(store.counts().bytes, 'content 2content 3'.length);
   });
 
   add('a connection ends once: the second of two who end it changes nothing', async (store) => {
     await bind(store, 'ann', 'bob');
-    await store.addConnection(connection('c1', 'ann', 'bob'));
+    await connect(store, connection('c1', 'ann', 'bob'));
     await store.putMessages([message(1, 'ann', 'bob'), message(2, 'bob', 'ann')]);
     const nextSeq = counter(50);
     const [first, second] = await Promise.all([
@@ -180,14 +198,14 @@ export function storeContract(name: string, place: () => Place) {
     assert.is(first?.length, 1);
     assert.equal(second, []);
     assert.equal(seqs(await mailbox(store, 'bob')), [2]);
-    await store.addConnection(connection('c2', 'bob', 'ann'));
+    await connect(store, connection('c2', 'bob', 'ann'));
     assert.equal(await connectionIds(store, 'ann'), ['c2']);
   });
 
   add('a forgotten user leaves nothing to the next holder of the name', async (store) => {
     await bind(store, 'ann', 'bob', 'cy');
-    await store.addConnection(connection('c1', 'ann', 'bob', NOW + 1));
-    await store.addConnection(connection('c2', 'cy', 'ann', NOW));
+    await connect(store, connection('c1', 'ann', 'bob', NOW + 1));
+    await connect(store, connection('c2', 'cy', 'ann', NOW));
     await store.addInvite(invite('AAAAAA'), NOW);
     await store.addInvite(invite('BBBBBB', { userKey: 'bob' }), NOW);
     await store.putMessages([message(1, 'ann', 'bob'), message(2, 'bob', 'ann')]);
@@ -205,11 +223,15 @@ export function storeContract(name: string, place: () => Place) {
     assert.equal(await store.connectionsOf('ann'), []);
     assert.is(await store.findInvite('AAAAAA', NOW), undefined);
     // What it had sent is still delivered, and the friends keep what is theirs.
-    assert.equal(seqs(await mailbox(store, 'bob')), [2]);
+    const sender = forgottenSender('ann', 'pk-ann');
+    assert.equal(await mailbox(store, 'bob'), [message(2, 'bob', 'ann', { sender })]);
+    assert.is((await store.waiting('bob'))[0]?.sender, sender);
     assert.equal(seqs(await store.receiptsFor('bob')), [4]);
+    await store.acknowledge('bob', [2], [receipt(8, sender, 'bob', { id: 'm2' })]);
+    assert.equal(await store.receiptsFor('ann'), [], 'the next holder has not sent it');
     assert.ok(await store.findInvite('BBBBBB', NOW));
     assert.equal(await store.connectionsOf('bob'), []);
-    assert.is(await store.totalBytes(), 'content 2'.length);
+    assert.is(store.counts().bytes, 0);
   });
 
   // --- mailboxes
@@ -218,41 +240,14 @@ export function storeContract(name: string, place: () => Place) {
     await bind(store, 'ann', "b'ob \u{1f98a}");
     const far = Number.MAX_SAFE_INTEGER - 5;
     const put = [
-      message(far + 1, "b'ob \u{1f98a}", 'ann', { content: 'nul \0 and \u{1f98a}\n', bytes: 77, takenAt: NOW - 3 }),
+      message(far + 1, "b'ob \u{1f98a}", 'ann', { content: 'nul \0 and \u{1f98a}\n', takenAt: NOW - 3 }),
       message(far, "b'ob \u{1f98a}", 'ann', { content: '', type: 'answer', replyTo: 'm17' }),
       message(far + 2, "b'ob \u{1f98a}", 'ann', { content: 'x'.repeat(32_768) }),
     ];
-    assert.is((await store.putMessages(put)).size, 0);
+    assert.is(await store.putMessages(put), undefined);
+    await store.putMessages([]);
     assert.equal(await mailbox(store, "b'ob \u{1f98a}"), [put[1], put[0], put[2]]);
     assert.equal(await mailbox(store, 'ann'), []);
-  });
-
-  add('of a repeated message the first content wins, also within one call', async (store) => {
-    await bind(store, 'ann', 'bob', 'cy');
-    await store.putMessages([message(1, 'ann', 'bob', { id: 'same', content: 'first' })]);
-    const repeats = await store.putMessages([
-      message(2, 'ann', 'bob', { id: 'same', content: 'second' }),
-      message(3, 'ann', 'cy', { id: 'same', content: 'of another sender' }),
-      message(4, 'bob', 'cy', { id: 'same', content: 'to another reader' }),
-      message(5, 'ann', 'cy', { id: 'same', content: 'again' }),
-    ]);
-    assert.equal(
-      [...repeats],
-      [
-        [2, 1],
-        [5, 3],
-      ],
-    );
-    assert.equal(
-      (await mailbox(store, 'ann')).map(({ seq, content }) => [seq, content]),
-      [
-        [1, 'first'],
-        [3, 'of another sender'],
-      ],
-    );
-    assert.is(await store.totalBytes(), 'firstof another senderto another reader'.length);
-    await store.acknowledge('ann', [1], []);
-    assert.is((await store.putMessages([message(6, 'ann', 'bob', { id: 'same' })])).size, 0, 'it is gone: new again');
   });
 
   add('a mailbox is read in portions of a count and of bytes, at least one message each', async (store) => {
@@ -269,25 +264,28 @@ export function storeContract(name: string, place: () => Place) {
     assert.equal(await next(6, 100, 1_000), []);
   });
 
-  add('the use of a mailbox is counted by sender, and all bytes together', async (store) => {
+  add('the heads of what waits for a user, and the sums of all mailboxes', async (store) => {
     await bind(store, 'ann', 'dan');
+    const empty = store.totalBytes;
     assert.equal(store.counts(), { messages: 0, bytes: 0, oldestAt: undefined });
     await store.putMessages([
-      message(1, 'ann', 'bob', { bytes: 10, takenAt: NOW + 5 }),
       message(2, 'ann', 'cy', { bytes: 7 }),
-      message(3, 'ann', 'bob', { bytes: 5, takenAt: NOW - 5 }),
+      message(1, 'ann', 'bob', { bytes: 10, takenAt: NOW - 5 }),
+      message(3, 'ann', 'bob', { bytes: 5 }),
       message(4, 'dan', 'bob', { bytes: 100 }),
     ]);
-    const use = await store.mailboxUse('ann');
-    assert.equal(use.map(({ sender, messages, bytes }) => [sender, messages, bytes]).sort(), [
-      ['bob', 2, 15],
-      ['cy', 1, 7],
+    assert.equal(await store.waiting('ann'), [
+      { seq: 1, sender: 'bob', id: 'm1', bytes: 10 },
+      { seq: 2, sender: 'cy', id: 'm2', bytes: 7 },
+      { seq: 3, sender: 'bob', id: 'm3', bytes: 5 },
     ]);
-    assert.equal(await store.mailboxUse('nobody'), []);
-    assert.is(await store.totalBytes(), 122);
+    assert.equal(await store.waiting('nobody'), []);
     assert.equal(store.counts(), { messages: 4, bytes: 122, oldestAt: NOW - 5 });
-    await store.acknowledge('ann', [3], []);
-    assert.equal(store.counts(), { messages: 3, bytes: 117, oldestAt: NOW });
+    const four = store.totalBytes;
+    assert.ok(four > empty + 4 * 256, 'a message takes more than its content');
+    await store.acknowledge('ann', [1], []);
+    assert.equal(store.counts(), { messages: 3, bytes: 112, oldestAt: NOW });
+    assert.is(four - store.totalBytes - 10, (four - empty - 122) / 4);
   });
 
   add('acknowledging deletes and leaves receipts; again is no error; only the own mailbox', async (store) => {
@@ -301,7 +299,7 @@ export function storeContract(name: string, place: () => Place) {
     await store.acknowledge('ann', [1], []);
     await store.acknowledge('nobody', [1, 2], []);
     assert.equal(seqs(await mailbox(store, 'ann')), [2]);
-    assert.is(await store.totalBytes(), 'content 2content 3'.length);
+    assert.is(store.counts().bytes, 'content 2content 3'.length);
   });
 
   add('operations take effect in the order of the calls, without waiting for one another', async (store) => {
@@ -310,9 +308,9 @@ export function storeContract(name: string, place: () => Place) {
       store.bindUser(user('ann')),
       store.findUser('ann'),
       store.putMessages([message(1, 'ann', 'bob')]),
-      store.totalBytes(),
+      store.waiting('ann'),
       store.acknowledge('ann', [1], []),
-      store.totalBytes(),
+      store.waiting('ann'),
       store.putMessages([message(2, 'ann', 'bob', { id: 'm1' })]),
       mailbox(store, 'ann'),
       store.forgetUser('ann'),
@@ -322,7 +320,7 @@ export function storeContract(name: string, place: () => Place) {
     const [before, , bound, , one, , none, , waiting, , after, gone] = results;
     assert.is(before, undefined);
     assert.is(bound?.key, 'ann');
-    assert.equal([one, none], ['content 1'.length, 0]);
+    assert.equal([seqs(one), seqs(none)], [[1], []]);
     assert.equal(seqs(waiting), [2]);
     assert.is(after, undefined);
     assert.equal(gone, []);
@@ -330,11 +328,11 @@ export function storeContract(name: string, place: () => Place) {
 
   add('an operation that fails leaves nothing behind, and its neighbours alone', async (store) => {
     await bind(store, 'ann', 'bob');
-    await store.addConnection(connection('c1', 'ann', 'bob'));
+    await connect(store, connection('c1', 'ann', 'bob'));
     const results = await Promise.allSettled([
       store.putMessages([message(1, 'ann', 'bob')]),
       store.putMessages([message(2, 'ann', 'bob'), message(3, 'nobody', 'bob'), message(4, 'ann', 'bob')]),
-      store.addConnection(connection('c2', 'ann', 'bob')),
+      connect(store, connection('c2', 'ann', 'bob')),
       store.putMessages([message(5, 'ann', 'bob')]),
     ]);
     assert.equal(
@@ -342,7 +340,7 @@ export function storeContract(name: string, place: () => Place) {
       ['fulfilled', 'rejected', 'rejected', 'fulfilled'],
     );
     assert.equal(seqs(await mailbox(store, 'ann')), [1, 5]);
-    assert.is(await store.totalBytes(), 'content 1content 5'.length);
+    assert.is(store.counts().bytes, 'content 1content 5'.length);
   });
 
   // --- receipts
@@ -389,17 +387,17 @@ export function storeContract(name: string, place: () => Place) {
     ]);
     const { receipts, messages } = await store.expire(NOW, 0, NOW - 50, counter(70));
     assert.equal(messages, [
-      message(3, 'bob', 'ann', { takenAt: NOW - 101 }),
       message(1, 'ann', 'bob', { takenAt: NOW - 100 }),
+      message(3, 'bob', 'ann', { takenAt: NOW - 101 }),
     ]);
     const expired = { status: 'expired', at: NOW } as const;
     assert.equal(receipts, [
-      receipt(70, 'ann', 'bob', { id: 'm3', ...expired }),
-      receipt(71, 'bob', 'ann', { id: 'm1', ...expired }),
+      receipt(70, 'bob', 'ann', { id: 'm1', ...expired }),
+      receipt(71, 'ann', 'bob', { id: 'm3', ...expired }),
     ]);
-    assert.equal(await store.receiptsFor('ann'), receipts.slice(0, 1));
+    assert.equal(await store.receiptsFor('bob'), receipts.slice(0, 1));
     assert.equal(seqs(await mailbox(store, 'ann')), [2]);
-    assert.is(await store.totalBytes(), 'content 2'.length);
+    assert.is(store.counts().bytes, 'content 2'.length);
     for (const durable of [true, false]) {
       assert.is(await store.findInvite(`OLD${durable}`, NOW - 1), undefined, 'it is deleted, not only dead');
       assert.ok(await store.findInvite(`NEW${durable}`, NOW));
@@ -410,8 +408,8 @@ export function storeContract(name: string, place: () => Place) {
   add('a binding lapses when it is unused and without a connection; what waited for it expires', async (store) => {
     for (const [key, usedAt] of Object.entries({ ann: 10, bob: 10, cy: 10, dan: 20, eve: 10 }))
       await store.bindUser(user(key, { usedAt }));
-    await store.addConnection(connection('c1', 'ann', 'bob'));
-    await store.addConnection(connection('c2', 'eve', 'ann'));
+    await connect(store, connection('c1', 'ann', 'bob'));
+    await connect(store, connection('c2', 'eve', 'ann'));
     await store.endConnection('c2', 'ann', 'eve', counter(1), NOW);
     await store.touchUser('eve', 'used', 20);
     await store.putMessages([message(1, 'cy', 'ann')]);
@@ -432,20 +430,20 @@ export function storeContract(name: string, place: () => Place) {
     await bind(store, 'ann');
     const total = EXPIRED_MAX + 10;
     await store.putMessages(
-      Array.from({ length: total }, (_, index) => message(index + 1, 'ann', 'bob', { takenAt: NOW - index })),
+      Array.from({ length: total }, (_, index) => message(index + 1, 'ann', 'bob', { takenAt: NOW + index - total })),
     );
     const { messages } = await store.expire(NOW, 0, NOW + 1, counter(9_000));
-    assert.equal([messages.length, messages[0]?.seq], [EXPIRED_MAX, total]);
+    assert.equal([messages.length, messages[0]?.seq], [EXPIRED_MAX, 1]);
     const rest = await store.expire(NOW, 0, NOW + 1, counter(9_500));
     assert.is(rest.messages.length, 10);
-    assert.is(await store.totalBytes(), 0);
+    assert.is(store.counts().bytes, 0);
   });
 
   // --- the end of the process
 
   add('what a durable store was given is there after the process has ended; the epoch grows', async (store, reopen) => {
     await bind(store, 'ann', 'bob');
-    await store.addConnection(connection('c1', 'ann', 'bob'));
+    await connect(store, connection('c1', 'ann', 'bob'));
     await store.addInvite(invite('AAAAAA'), NOW);
     await store.addInvite(invite('BBBBBB', { durable: false }), NOW);
     const [kept, told] = [message(1, 'ann', 'bob', { replyTo: 'x' }), receipt(2, 'bob', 'ann')];

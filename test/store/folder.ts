@@ -17,7 +17,6 @@ export class Folder {
 
   open(more: Partial<SqliteOptions> = {}): LocalStore {
     const options = {
-      codeKey: new Uint8Array(32).fill(7),
       fatal: (line: string) => void this.fatal.push(line),
       ...more,
     };

@@ -26,14 +26,23 @@ export function connection(id: string, one: string, other: string, madeAt = NOW)
 /** A question from `sender` to `recipient`. */
 export function message(seq: number, recipient: string, sender: string, more: Partial<WaitingMessage> = {}) {
   const content = more.content ?? `content ${seq}`;
-  const rest = { type: 'question', id: `m${seq}`, replyTo: undefined, bytes: content.length, takenAt: NOW } as const;
-  return { seq, recipient, sender, content, ...rest, ...more } satisfies WaitingMessage;
+  const from = { sender, username: sender.toUpperCase(), nickname: `nick of ${sender}` };
+  const bytes = Buffer.byteLength(content);
+  const rest = { type: 'question', id: `m${seq}`, replyTo: undefined, bytes, takenAt: NOW } as const;
+  return { seq, recipient, ...from, content, ...rest, ...more } satisfies WaitingMessage;
 }
 
 /** `delivered`, of a message that `recipient` had sent to `friend`. */
 export function receipt(seq: number, recipient: string, friend: string, more: Partial<WaitingReceipt> = {}) {
   const rest = { id: `m${seq}`, status: 'delivered', reason: undefined, at: NOW } as const;
   return { seq, recipient, friend, ...rest, ...more } satisfies WaitingReceipt;
+}
+
+/** Connects two as if one had redeemed the other's code. */
+export async function connect(store: Store, made: DurableConnection): Promise<void> {
+  const code = `for ${made.id}`;
+  void store.addInvite(invite(code), NOW);
+  if (!(await store.redeemInvite(code, NOW, made))) throw new Error('the code was gone');
 }
 
 export function counter(first: number): () => number {

@@ -1,0 +1,289 @@
+/**
+ * A message's way to a keyed user (protocol part 3): handed to the clients that are here and held until one of them acknowledges it, or
+ * kept in the store. The sender is told `delivered` or `queued` only when somebody else who survives has it.
+ *
+ *     take ─► live ──(acknowledged)──► delivered
+ *              │ 5 s, or nobody is here, or there is no room
+ *              ▼
+ *           storing ──(committed)──► queued, stored ──(handed, acknowledged)──► receipt `delivered`
+ */
+import { encodeDelivery, encodeHandedOver, senderPart } from '../protocol/codec.ts';
+import { type Fault, fault } from '../protocol/faults.ts';
+import type { Side } from './connections.ts';
+import type { Asker, Entry, Inbox } from './inbox.ts';
+import { HOLD_MS, SENDER_SHARE, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX } from './limits.ts';
+import { StorageFailed, type WaitingMessage, type WaitingReceipt } from './ports.ts';
+import { tellReceipts } from './receipts.ts';
+import type { State } from './state.ts';
+import type { Keyed } from './users.ts';
+
+export type NewMessage = Pick<WaitingMessage, 'type' | 'id' | 'replyTo' | 'content' | 'bytes' | 'takenAt'>;
+
+/** Reads what waits for the user, if that is not known yet. Undefined when it is known already. */
+export function load(state: State, user: Keyed): Promise<void> | undefined {
+  const { inbox } = user;
+  if (inbox.loaded === true) return undefined;
+  inbox.loaded ??= state.ports.store.waiting(user.key).then(
+    (heads) => {
+      inbox.load(heads);
+      inbox.loaded = true;
+    },
+    (error: unknown) => {
+      inbox.loaded = undefined;
+      throw error;
+    },
+  );
+  return inbox.loaded;
+}
+
+/**
+ * What is to be answered at once to a message that the sender has sent before; undefined when it is a new one. `answered`: whoever
+ * sent it first gets the answer, now in the name of this asker.
+ */
+export function repeated(state: State, recipient: Keyed, sender: Keyed, id: string, asker: Asker): 'answered' | undefined {
+  const { inbox } = recipient;
+  const entry = inbox.find(sender.key, id);
+  if (entry === undefined) {
+    if (!inbox.wasAcknowledged(sender.key, id)) return undefined;
+    tellAsker(state, asker, recipient, id, 'delivered');
+  } else if (entry.state === 'stored') tellAsker(state, asker, recipient, id, 'queued');
+  else entry.asker = asker;
+  return 'answered';
+}
+
+/** Takes a message from `side`, whose friend's inbox is loaded. The asker is told later what became of it. */
+export function take(state: State, side: Side, message: NewMessage, asker: Asker, quoted: string): 'live' | 'storing' | Fault {
+  const recipient = side.other.user as Keyed;
+  const { inbox } = recipient;
+  const isLive = recipient.clients.size > 0 && inbox.use.messages === 0 && inbox.hasRoom(message.bytes);
+  if (!isLive) {
+    if (!state.keepsMail) return fault('friend_offline');
+    // What is held is taken earlier: it goes first, and counts first.
+    putAway(state, recipient);
+    if (isFull(state, inbox, side.user.key, message.bytes)) return fault('mailbox_full');
+  }
+  const { type, id, replyTo, content, bytes, takenAt } = message;
+  const { key: sender, username, nickname } = side.user;
+  const seq = state.nextSeq();
+  const entry = inbox.take(
+    { seq, type, recipient: recipient.key, sender, username, nickname, id, replyTo, content, bytes, takenAt },
+    asker,
+    isLive,
+  );
+  if (isLive) {
+    state.holding.add(recipient);
+    const text = encodeDelivery(type, quoted, side.user.senderPart, id, replyTo, seq.toString(36));
+    state.ports.wire.publish(side.other.topic, text);
+  } else put(state, recipient, [entry]);
+  return isLive ? 'live' : 'storing';
+}
+
+function isFull(state: State, inbox: Inbox, sender: string, bytes: number): boolean {
+  const { mailboxMessages, mailboxBytes, mailboxTotalBytes } = state.limits;
+  const { use } = inbox;
+  const own = inbox.useOf(sender);
+  const over = (bound: number, after: number) => bound > 0 && after > bound;
+  return (
+    over(mailboxMessages, use.messages + 1) ||
+    over(mailboxBytes, use.bytes + bytes) ||
+    over(Math.ceil(mailboxMessages / SENDER_SHARE), own.messages + 1) ||
+    over(Math.ceil(mailboxBytes / SENDER_SHARE), own.bytes + bytes) ||
+    over(mailboxTotalBytes, state.ports.store.totalBytes + state.storingBytes + bytes)
+  );
+}
+
+/** What is held goes to the mailbox, in order. Without one it stays held while anybody is here. */
+export function putAway(state: State, recipient: Keyed): void {
+  const { inbox } = recipient;
+  if (!inbox.hasLive) return;
+  const isHere = recipient.clients.size > 0;
+  if (!state.keepsMail && isHere) return;
+  state.holding.delete(recipient);
+  const taken: Entry[] = [];
+  for (const entry of inbox.entries.values()) {
+    if (entry.state !== 'live') continue;
+    const refusal = !state.keepsMail
+      ? fault('friend_offline')
+      : isFull(state, inbox, entry.sender, entry.bytes)
+        ? fault('mailbox_full')
+        : undefined;
+    if (refusal === undefined) {
+      inbox.store(entry);
+      taken.push(entry);
+    } else {
+      inbox.remove(entry);
+      refuseAsker(state, entry, refusal);
+    }
+  }
+  if (taken.length > 0) put(state, recipient, taken);
+}
+
+function put(state: State, recipient: Keyed, entries: readonly Entry[]): void {
+  const { store, clock } = state.ports;
+  const messages = entries.flatMap((entry) => entry.message ?? []);
+  const bytes = messages.reduce((sum, message) => sum + message.bytes, 0);
+  state.storingBytes += bytes;
+  store.putMessages(messages).then(
+    () => {
+      state.storingBytes -= bytes;
+      wereStored(state, recipient, entries, clock());
+    },
+    (error: unknown) => {
+      state.storingBytes -= bytes;
+      wereRefused(state, recipient, entries, error);
+    },
+  );
+}
+
+function wereStored(state: State, recipient: Keyed, entries: readonly Entry[], now: number): void {
+  const { inbox } = recipient;
+  for (const entry of entries) {
+    // Gone: acknowledged meanwhile, and the store was asked to delete it.
+    if (inbox.entries.get(entry.seq) !== entry) continue;
+    inbox.wasStored(entry);
+    state.ports.observer.mailed('queued', state.users.known(entry.sender), recipient, now);
+    if (entry.asker !== undefined) tellAsker(state, entry.asker, recipient, entry.id, 'queued');
+    entry.asker = undefined;
+  }
+  drain(state, recipient);
+}
+
+/** Nothing of it was stored: the senders send it again. */
+function wereRefused(state: State, recipient: Keyed, entries: readonly Entry[], error: unknown): void {
+  const { observer, clock } = state.ports;
+  observer.failed('mailbox.put', error, clock());
+  for (const entry of entries) {
+    if (recipient.inbox.entries.get(entry.seq) !== entry) continue;
+    recipient.inbox.remove(entry);
+    refuseAsker(state, entry, fault(error instanceof StorageFailed ? 'storage_failed' : 'internal'));
+  }
+  drain(state, recipient);
+}
+
+/** A client of the recipient has put it safely away. Returns what the store has to be told. */
+export function acknowledge(state: State, recipient: Keyed, entry: Entry, now: number): WaitingReceipt | 'delete' | undefined {
+  const { inbox } = recipient;
+  const { state: was, asker } = entry;
+  inbox.remove(entry);
+  inbox.remember(entry);
+  if (was === 'live' && !inbox.hasLive) state.holding.delete(recipient);
+  state.ports.observer.mailed('delivered', state.users.known(entry.sender), recipient, now);
+  if (was !== 'stored') {
+    if (asker !== undefined) tellAsker(state, asker, recipient, entry.id, 'delivered');
+    return was === 'live' ? undefined : 'delete';
+  }
+  const { sender, id } = entry;
+  return { seq: state.nextSeq(), recipient: sender, friend: recipient.key, id, status: 'delivered', reason: undefined, at: now };
+}
+
+/** Deletes what was acknowledged, and tells the senders once that is done. What cannot be deleted now is tried again later. */
+export function forget(state: State, recipient: Keyed, seqs: readonly number[], receipts: readonly WaitingReceipt[]): void {
+  state.ports.store.acknowledge(recipient.key, seqs, receipts).then(
+    () => tellReceipts(state, receipts, true),
+    (error: unknown) => {
+      state.ports.observer.failed('mailbox.acknowledge', error, state.ports.clock());
+      if (error instanceof StorageFailed) state.undeleted.push({ recipient, seqs, receipts });
+    },
+  );
+  drain(state, recipient);
+}
+
+/** Hands out what waits, as far as there is room, from half a window on: smaller loads cost as much as large ones. */
+export function drain(state: State, recipient: Keyed): void {
+  const { inbox } = recipient;
+  if (recipient.clients.size === 0 || inbox.isDraining || !inbox.isBehind) return;
+  const { messages, bytes } = inbox.room;
+  if (!isHalf(inbox)) return;
+  inbox.isDraining = true;
+  const { visit } = inbox;
+  state.ports.store.nextMessages(recipient.key, inbox.handedSeq, messages, bytes).then(
+    (next) => {
+      if (inbox.visit !== visit) return;
+      inbox.isDraining = false;
+      if (handOut(state, recipient, next)) drain(state, recipient);
+    },
+    (error: unknown) => {
+      if (inbox.visit === visit) inbox.isDraining = false;
+      state.stalled.add(recipient);
+      state.ports.observer.failed('mailbox.drain', error, state.ports.clock());
+    },
+  );
+}
+
+function isHalf(inbox: Inbox): boolean {
+  const { messages, bytes } = inbox.room;
+  return messages * 2 >= WINDOW_MESSAGES_MAX && bytes * 2 >= WINDOW_BYTES_MAX;
+}
+
+/** Returns whether anything was handed out. */
+function handOut(state: State, recipient: Keyed, messages: readonly WaitingMessage[]): boolean {
+  const { inbox } = recipient;
+  let handed = false;
+  for (const message of messages) {
+    inbox.handedSeq = Math.max(inbox.handedSeq, message.seq);
+    const entry = inbox.entries.get(message.seq);
+    if (entry === undefined || entry.isHanded) continue;
+    entry.message = message;
+    inbox.hand(entry);
+    handed = true;
+    const text = deliveryOf(message);
+    for (const client of recipient.clients) state.sayLater(client, text);
+  }
+  return handed;
+}
+
+/** Everything unacknowledged, oldest first, for a client that has just come to a user who is here. */
+export function handHeld(state: State, recipient: Keyed, clientId: string): void {
+  for (const { isHanded, message } of recipient.inbox.entries.values())
+    if (isHanded && message !== undefined) state.ports.wire.publish(clientId, deliveryOf(message));
+}
+
+function deliveryOf({ type, content, username, nickname, id, replyTo, seq }: WaitingMessage): string {
+  return encodeDelivery(type, JSON.stringify(content), senderPart(username, nickname), id, replyTo, seq.toString(36));
+}
+
+/** What was held too long goes to the mailbox. */
+export function tickMail(state: State, now: number): void {
+  for (const recipient of state.holding)
+    for (const entry of recipient.inbox.entries.values()) {
+      if (entry.state !== 'live') continue;
+      // Also when the clock was set back.
+      if (Math.abs(now - entry.heldAt) >= HOLD_MS) putAway(state, recipient);
+      break;
+    }
+}
+
+/** What the store could not do is tried again. */
+export function retry(state: State): void {
+  for (const { recipient, seqs, receipts } of state.undeleted.splice(0)) forget(state, recipient, seqs, receipts);
+  const stalled = [...state.stalled];
+  state.stalled.clear();
+  for (const recipient of stalled) drain(state, recipient);
+}
+
+function tellAsker(state: State, asker: Asker, recipient: Keyed, id: string, status: 'delivered' | 'queued'): void {
+  const client = state.users.clients.get(asker.clientId);
+  if (client === undefined) return;
+  state.sayLater(client, encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id));
+}
+
+function refuseAsker(state: State, entry: Entry, refusal: Fault): void {
+  const client = entry.asker === undefined ? undefined : state.users.clients.get(entry.asker.clientId);
+  if (client === undefined || entry.asker === undefined) return;
+  refusal.request = entry.asker.type === 'question' ? 'ask' : 'answer';
+  refusal.id = entry.id;
+  state.ports.observer.refused(client, refusal.code, state.ports.clock());
+  state.say(client, refusal);
+}
+
+/** A connection ends: what waits for the one who left, from that friend, is not delivered. First what only this process has (`live`), then,
+ * when the store has deleted what it had, the rest. */
+export function drop(state: State, leaver: Keyed, friend: string, which: 'live' | 'all'): void {
+  for (const entry of leaver.inbox.entries.values()) {
+    if (entry.sender !== friend || (which === 'live' && entry.state !== 'live')) continue;
+    leaver.inbox.remove(entry);
+    refuseAsker(state, entry, fault('no_connection'));
+  }
+  if (!leaver.inbox.hasLive) state.holding.delete(leaver);
+  drain(state, leaver);
+}
