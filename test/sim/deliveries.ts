@@ -5,7 +5,7 @@
 import type { WaitingMessage } from '../../src/exchange/ports.ts';
 import type { Facts } from './facts.ts';
 import type { Frame } from './frames.ts';
-import type { Letter } from './letters.ts';
+import { deliveryIdOf, type Letter, seqOf } from './letters.ts';
 import type { Socket } from './network.ts';
 
 const WINDOW_MESSAGES_MAX = 64;
@@ -54,7 +54,7 @@ export class Deliveries {
     letter.refusedStep = this.facts.schedule.steps;
     letter.isLate = true;
     letter.rememberedLife = 0;
-    if (letter.seq !== undefined) this.#windows.get(letter.recipient)?.delete(String(letter.seq));
+    if (letter.seq !== undefined) this.#windows.get(letter.recipient)?.delete(deliveryIdOf(letter.seq));
   }
 
   acknowledged(socket: Socket, deliveryId: string): void {
@@ -64,7 +64,7 @@ export class Deliveries {
     const letter = letters.byId(meaning.split(' ')[2]);
     if (letter === undefined || !meaning.startsWith('message ') || letter.recipient !== socket.user) return;
     letter.acknowledgements++;
-    const isCertain = String(letter.seq) === deliveryId && this.facts.isKnown(letter);
+    const isCertain = letter.seq === seqOf(deliveryId) && this.facts.isKnown(letter);
     if (isCertain) letter.rememberedLife = life;
     this.#windows.get(letter.recipient)?.delete(deliveryId);
   }
@@ -108,8 +108,8 @@ export class Deliveries {
     const { facts } = this;
     this.means(deliveryId, `message ${letter.recipient} ${letter.id}`);
     if (socket.had.has(deliveryId)) facts.broke('handed twice to one client', `${letter.id} as ${deliveryId}`);
-    const seq = Number(deliveryId);
-    if (!Number.isSafeInteger(seq)) return facts.broke('a deliveryId that is no seq', deliveryId);
+    const seq = seqOf(deliveryId);
+    if (deliveryIdOf(seq) !== deliveryId) return facts.broke('a deliveryId that is no seq', deliveryId);
     this.#connected(letter);
     this.taken(letter, seq);
     socket.had.add(deliveryId);
@@ -119,7 +119,7 @@ export class Deliveries {
 
   /** What was stored was taken as this seq, too. */
   stored(message: WaitingMessage, letter: Letter): void {
-    this.means(String(message.seq), `message ${letter.recipient} ${letter.id}`);
+    this.means(deliveryIdOf(message.seq), `message ${letter.recipient} ${letter.id}`);
     this.taken(letter, message.seq);
     this.#connected(letter);
   }

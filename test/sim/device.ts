@@ -7,7 +7,7 @@ import type { Checker } from './checker.ts';
 import type { Dice } from './dice.ts';
 import type { Frame } from './frames.ts';
 import { proof } from './keys.ts';
-import type { Letter } from './letters.ts';
+import { type Letter, seqOf } from './letters.ts';
 import type { Network, Peer, Socket } from './network.ts';
 import type { Person } from './people.ts';
 import type { Plan } from './plan.ts';
@@ -209,7 +209,7 @@ export class Device implements Peer {
     if (crashes()) return this.#crashAndReturn();
     if (!this.#shown.has(letter.id)) {
       this.#shown.add(letter.id);
-      checker.shown(this.name, letter, Number(frame.deliveryId));
+      checker.shown(this.name, letter, seqOf(frame.deliveryId));
       if (crashes()) return this.#crashAndReturn();
       this.#onShown(this, letter);
     }

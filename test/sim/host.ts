@@ -224,6 +224,8 @@ export class Host implements Station {
       tag: (userKey) => `u_${userKey}`,
       received: () => {},
       forwarded: () => {},
+      kept: () => {},
+      mailed: () => {},
       refused: () => {},
       happened: () => {},
       failed: (where, error) => {

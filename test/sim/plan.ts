@@ -91,8 +91,7 @@ function drawFaults(dice: Dice): Faults {
 }
 
 export function drawPlan(dice: Dice, defaults: Readonly<Limits>): Plan {
-  const kind = process.env.SIM_GUESTS === undefined ? 'mixed' : 'guests';
-  const keyed = kind === 'guests' ? [] : Array.from({ length: dice.between(1, 5) }, () => dice.between(1, 3));
+  const keyed = Array.from({ length: dice.between(1, 5) }, () => dice.between(1, 3));
   if (keyed.length === 1) keyed.push(1);
   const room = 20 - keyed.reduce((sum, devices) => sum + devices, 0);
   const faults = drawFaults(dice);
@@ -101,7 +100,7 @@ export function drawPlan(dice: Dice, defaults: Readonly<Limits>): Plan {
     limits: drawLimits(dice, defaults),
     policy: { registration: dice.chance(0.1) ? 'invited' : 'open', offlineDelivery: !dice.chance(0.1) },
     keyed,
-    guests: kind === 'guests' ? dice.between(2, 10) : dice.chance(0.5) ? 0 : dice.between(1, Math.min(4, room)),
+    guests: dice.chance(0.5) ? 0 : dice.between(1, Math.min(4, room)),
     isSettled: dice.chance(0.8),
     faultEveryMs: isQuiet ? 0 : dice.between(1_000, 8_000),
     faults,

@@ -125,8 +125,8 @@ export class Promises {
     for (const letter of this.#facts.letters.all) this.#kept(letter);
     for (const [key, { messages, receipts }] of this.#facts.disk.holders) {
       if (!this.#facts.here.has(key)) continue;
-      if (messages.length > 0) this.#facts.broke('not delivered in time', `${messages.length} for ${key}`);
-      if (receipts.length > 0) this.#facts.broke('receipts not delivered in time', `${receipts.length} for ${key}`);
+      if (messages.length > 0) this.#facts.broke('not delivered in time', `for ${key}: ${JSON.stringify(messages).slice(0, 500)}`);
+      if (receipts.length > 0) this.#facts.broke('receipts not delivered in time', `for ${key}: ${JSON.stringify(receipts)}`);
     }
   }
 

@@ -83,6 +83,7 @@ export class World {
     await this.#until(RETURN_MS + DELIVERY_MS, Number.POSITIVE_INFINITY);
     if (this.#facts.violation !== undefined) return;
     this.#checkCalm();
+    if (this.#facts.violation !== undefined) return;
     await this.#leave();
   }
 
