@@ -50,6 +50,7 @@ export class Checker implements DiskWitness {
     this.#deliveries.crashed();
     this.#needlessPuts.length = 0;
     this.#joined.clear();
+    this.#deliveries.stepEnds();
   }
 
   read(text: string): Frame {
@@ -224,6 +225,7 @@ export class Checker implements DiskWitness {
     for (const message of this.#needlessPuts.splice(0)) this.#checkPut(message);
     for (const user of this.#joined) this.#checkClients(user);
     this.#joined.clear();
+    this.#deliveries.stepEnds();
   }
 
   #checkPut(message: WaitingMessage): void {
@@ -233,8 +235,7 @@ export class Checker implements DiskWitness {
     if (since === undefined || letter === undefined || this.isDraining) return;
     const arrival = letter.arrivals.find(({ life }) => life === facts.life);
     if (arrival === undefined || since >= arrival.step) return;
-    const window = this.#deliveries.window(message.recipient);
-    if (window.messages >= 64 || window.bytes >= 192 * 1024) return;
+    if (this.#deliveries.isFull(message.recipient)) return;
     for (const other of facts.letters.all)
       if (other.recipient === message.recipient && this.#isLate(other)) return;
     this.broke('stored without need', `${letter.id} for ${letter.recipient}`);
@@ -242,7 +243,7 @@ export class Checker implements DiskWitness {
 
   /** Its reader did not acknowledge in time, or a clock was set so that it looks like that. */
   #isLate(letter: Letter): boolean {
-    const isOver = letter.acknowledgements > 0 || letter.endings.size > 0 || letter.refusedStep >= letter.seqStep;
+    const isOver = letter.acknowledgedSeq === letter.seq || letter.endings.size > 0 || letter.erredStep >= letter.seqStep;
     if (isOver || letter.arrivals.at(-1)?.life !== this.facts.life) return false;
     const age = this.facts.wall() - this.facts.arrivedAt(letter);
     return age >= HELD_MS || age < 0;

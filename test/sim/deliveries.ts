@@ -10,6 +10,8 @@ import type { Socket } from './network.ts';
 
 const WINDOW_MESSAGES_MAX = 64;
 const WINDOW_BYTES_MAX = 256 * 1024;
+/** With this much in it, a window may have no room for a large message. */
+const ROOM_FOR_LARGE_BYTES = 192 * 1024;
 
 export class Deliveries {
   readonly facts: Facts;
@@ -17,6 +19,9 @@ export class Deliveries {
   readonly #meanings = new Map<string, string>();
   /** Of each user, what was handed out and not acknowledged: the letters by seq. */
   readonly #windows = new Map<string, Map<string, Letter>>();
+
+  /** Users whose window was full in this event. */
+  readonly #wereFull = new Set<string>();
 
   constructor(facts: Facts) {
     this.facts = facts;
@@ -35,6 +40,10 @@ export class Deliveries {
   /** The user has no client left: nobody is handed anything. */
   gone(user: string): void {
     this.#windows.delete(user);
+    const { letters, here } = this.facts;
+    // Of users who are away and have no friend here nothing is remembered.
+    for (const letter of letters.all)
+      if (!here.has(letter.recipient) && !here.has(letter.sender)) letter.rememberedLife = 0;
   }
 
   /** Of the two, nothing is held any more. */
@@ -54,7 +63,7 @@ export class Deliveries {
     letter.refusedStep = this.facts.schedule.steps;
     letter.isLate = true;
     letter.rememberedLife = 0;
-    if (letter.seq !== undefined) this.#windows.get(letter.recipient)?.delete(deliveryIdOf(letter.seq));
+    if (letter.seq !== undefined) this.#takeOut(letter.recipient, deliveryIdOf(letter.seq));
   }
 
   acknowledged(socket: Socket, deliveryId: string): void {
@@ -64,13 +73,29 @@ export class Deliveries {
     const letter = letters.byId(meaning.split(' ')[2]);
     if (letter === undefined || !meaning.startsWith('message ') || letter.recipient !== socket.user) return;
     letter.acknowledgements++;
+    letter.acknowledgedSeq = seqOf(deliveryId);
     const isCertain = letter.seq === seqOf(deliveryId) && this.facts.isKnown(letter);
     if (isCertain) letter.rememberedLife = life;
-    this.#windows.get(letter.recipient)?.delete(deliveryId);
+    this.#takeOut(letter.recipient, deliveryId);
   }
 
-  /** How full the window of a user may be, as seen from outside. */
-  window(user: string): { messages: number; bytes: number } {
+  /** Whether the window of a user is about full, or was in this event. */
+  isFull(user: string): boolean {
+    if (this.#wereFull.has(user)) return true;
+    const { messages, bytes } = this.#window(user);
+    return messages >= WINDOW_MESSAGES_MAX || bytes >= ROOM_FOR_LARGE_BYTES;
+  }
+
+  stepEnds(): void {
+    this.#wereFull.clear();
+  }
+
+  #takeOut(user: string, deliveryId: string): void {
+    if (this.isFull(user)) this.#wereFull.add(user);
+    this.#windows.get(user)?.delete(deliveryId);
+  }
+
+  #window(user: string): { messages: number; bytes: number } {
     let [messages, bytes] = [0, 0];
     for (const { content } of this.#windows.get(user)?.values() ?? []) {
       messages++;
@@ -163,7 +188,7 @@ export class Deliveries {
     this.#windows.set(letter.recipient, window);
     if (window.has(deliveryId)) return;
     window.set(deliveryId, letter);
-    let bytes = this.window(letter.recipient).bytes;
+    let bytes = this.#window(letter.recipient).bytes;
     if (window.size <= WINDOW_MESSAGES_MAX && bytes - letter.content.length < WINDOW_BYTES_MAX) return;
     // What the exchange may have dropped without a word, since nobody waits for one, counts no more.
     const certain = [...window.values()].filter(

@@ -91,10 +91,8 @@ export class Host implements Station {
   }
 
   /** To be called after each event: the crash that its effects have brought about. */
-  crashIfDue(): boolean {
-    if (!this.isUp || this.#current.isAlive) return false;
-    this.crash();
-    return true;
+  crashIfDue(): void {
+    if (this.isUp && !this.#current.isAlive) this.crash();
   }
 
   drain(): void {

@@ -31,14 +31,16 @@ export interface Letter {
   seqStep: number;
   /** An error, an expiry or the like: it may be taken later than what was written after it. */
   isLate: boolean;
-  /** The step of the latest error about it. */
+  /** The step in which the exchange last may have let go of it, and that in which it said so. */
   refusedStep: number;
+  erredStep: number;
   /** The seq under which it is on disk. */
   storedSeq: number | undefined;
   /** How it left the disk. */
   readonly endings: Set<string>;
   /** Acknowledgements that reached the exchange. */
   acknowledgements: number;
+  acknowledgedSeq: number | undefined;
   /** The life in which it was acknowledged while the exchange certainly had it: there, a repeat is known. */
   rememberedLife: number;
   /** What the exchange said of it, and what a device heard. */
@@ -78,9 +80,11 @@ export class Letters {
       seqStep: 0,
       isLate: false,
       refusedStep: -1,
+      erredStep: -1,
       storedSeq: undefined,
       endings: new Set(),
       acknowledgements: 0,
+      acknowledgedSeq: undefined,
       rememberedLife: 0,
       said: new Set(),
       heard: new Set(),

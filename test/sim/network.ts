@@ -49,6 +49,8 @@ export class Socket {
   upAt = 0;
   downAt = 0;
   downBytes = 0;
+  /** What has come to the device, and it was too busy to read. */
+  readonly unread: { readonly frame: Frame; readonly bytes: number }[] = [];
   /** Who its client is, as the exchange said; before that, who it asked to be. */
   user: string | undefined;
   wish: string | undefined;
@@ -107,16 +109,24 @@ export class Network {
     socket.downBytes += bytes;
     if (socket.downBytes > BACKPRESSURE_BYTES) this.sever(socket, 0, 0);
     socket.downAt = Math.max(socket.downAt, this.#schedule.now + this.#dice.delay(this.delayMs));
-    const arrive = (): void => {
-      if (socket.isSevered || !socket.isHeard) return;
+    this.#schedule.at(socket.downAt, () => {
+      socket.unread.push({ frame, bytes });
+      this.read(socket);
+    });
+  }
+
+  /** What has come to the device is read by it, once it reads. */
+  read(socket: Socket): void {
+    while (socket.unread.length > 0 && !socket.isSevered && socket.isHeard) {
       if (socket.peer.frozenUntil > this.#schedule.now) {
-        this.#schedule.at(socket.peer.frozenUntil, arrive);
+        this.#schedule.at(socket.peer.frozenUntil, () => this.read(socket));
         return;
       }
-      socket.downBytes -= bytes;
-      socket.peer.heard(socket, frame);
-    };
-    this.#schedule.at(socket.downAt, arrive);
+      const next = socket.unread.shift();
+      if (next === undefined) return;
+      socket.downBytes -= next.bytes;
+      socket.peer.heard(socket, next.frame);
+    }
   }
 
   ping(socket: Socket): void {

@@ -52,6 +52,7 @@ export class Promises {
     }
     if (letter.storedSeq !== undefined && frame.code !== 'no_connection')
       facts.broke('refused what is stored', `${letter.id}: ${frame.code}`);
+    letter.erredStep = facts.schedule.steps;
     this.#deliveries.release(letter);
   }
 

@@ -125,8 +125,10 @@ export class World {
     const { schedule, host } = this;
     const last = schedule.steps + steps;
     await schedule.runUntil(schedule.now + ms, () => {
+      // What a crash cut short need not be right.
+      host.crashIfDue();
       this.#checker.stepEnds();
-      if (host.crashIfDue() || !host.isUp) this.#restartSoon();
+      if (!host.isUp) this.#restartSoon();
       return this.#facts.violation !== undefined || schedule.steps >= last;
     });
   }
@@ -159,6 +161,7 @@ export class World {
       if (isOneTooMany) device.hangUp();
       else if (device.socket?.isSevered === true) device.crash();
       device.connectIn(0);
+      if (device.socket !== undefined) network.read(device.socket);
     }
   }
 
