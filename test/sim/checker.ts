@@ -20,6 +20,8 @@ export class Checker implements DiskWitness {
   readonly #codesUsed = new Set<string>();
   /** Called for in this event, for readers whose mailbox was empty. */
   readonly #needlessPuts: WaitingMessage[] = [];
+  /** Sockets whose `connect` with a username has no reply yet. */
+  readonly #entering = new Set<Socket>();
   /** Users of whom a client has come in this event. */
   readonly #joined = new Set<string>();
   /** What each device has shown last, by source. */
@@ -49,6 +51,7 @@ export class Checker implements DiskWitness {
     this.facts.links.crashed();
     this.#deliveries.crashed();
     this.#needlessPuts.length = 0;
+    this.#entering.clear();
     this.#joined.clear();
     this.#deliveries.stepEnds();
   }
@@ -63,7 +66,6 @@ export class Checker implements DiskWitness {
   // --- what comes to the exchange ---
 
   arrived(socket: Socket, frame: Frame): void {
-    if (!socket.isOpen) return;
     const { facts } = this;
     if (frame.type === 'ask' || frame.type === 'answer') {
       const letter = facts.letters.byId(frame.id);
@@ -79,7 +81,9 @@ export class Checker implements DiskWitness {
     } else if (frame.type === 'identify') socket.wish = frame.username;
     else if (frame.type === 'connect') {
       socket.connecting.push(frame.code ?? '');
-      if (frame.username !== undefined) socket.wish = frame.username;
+      if (frame.username === undefined) return;
+      socket.wish = frame.username;
+      if (socket.user === undefined) this.#entering.add(socket);
     }
   }
 
@@ -90,7 +94,9 @@ export class Checker implements DiskWitness {
   /** The exchange has nothing to do with this socket any more. */
   left(socket: Socket): void {
     const user = this.facts.left(socket);
-    if (user === undefined) return;
+    this.#entering.delete(socket);
+    // Who comes with `connect` is here before that is answered.
+    if (user === undefined || [...this.#entering].some(({ wish }) => wish === user)) return;
     this.#deliveries.gone(user);
     this.facts.links.gone(user);
   }
@@ -138,6 +144,7 @@ export class Checker implements DiskWitness {
 
   #joins(socket: Socket, user: string | undefined): void {
     if (user === undefined || socket.user === user) return;
+    this.#entering.delete(socket);
     this.facts.joined(socket, user);
     this.#joined.add(user);
   }

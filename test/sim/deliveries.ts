@@ -74,7 +74,7 @@ export class Deliveries {
     if (letter === undefined || !meaning.startsWith('message ') || letter.recipient !== socket.user) return;
     letter.acknowledgements++;
     letter.acknowledgedSeq = seqOf(deliveryId);
-    const isCertain = letter.seq === seqOf(deliveryId) && this.facts.isKnown(letter);
+    const isCertain = socket.isOpen && letter.seq === seqOf(deliveryId) && this.facts.isKnown(letter);
     if (isCertain) letter.rememberedLife = life;
     this.#takeOut(letter.recipient, deliveryId);
   }

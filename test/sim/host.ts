@@ -178,7 +178,7 @@ export class Host implements Station {
   #wire(life: Life): Wire {
     const { note, checker } = this.#parts;
     const say = (socket: Socket | undefined, text: string, frame: Frame) => {
-      if (socket === undefined || !socket.isOpen) return;
+      if (socket === undefined) return;
       note('►', socket.number, socket.peer.name, text);
       checker.said(socket, frame);
       this.network.down(socket, frame, text.length);

@@ -87,7 +87,7 @@ export class Network {
   open(peer: Peer): Socket {
     const socket = new Socket(++this.#count, peer, this.#station.life);
     this.#schedule.after(this.#dice.delay(this.delayMs), () => {
-      const isThere = this.#station.isUp && this.#station.life === socket.life && socket.isHeard;
+      const isThere = this.#station.isUp && this.#station.life === socket.life && socket.isHeard && !socket.isSevered;
       if (isThere) this.sockets.add(socket);
       if (!isThere || !this.#station.opened(socket)) this.#hangUpPeer(socket, CLOSED_ABNORMALLY, this.delayMs);
     });

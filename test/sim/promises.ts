@@ -52,7 +52,8 @@ export class Promises {
     }
     if (letter.storedSeq !== undefined && frame.code !== 'no_connection')
       facts.broke('refused what is stored', `${letter.id}: ${frame.code}`);
-    letter.erredStep = facts.schedule.steps;
+    // What was held before a connection ended may still be delivered.
+    if (frame.code !== 'no_connection') letter.erredStep = facts.schedule.steps;
     this.#deliveries.release(letter);
   }
 
