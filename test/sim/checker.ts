@@ -95,10 +95,10 @@ export class Checker implements DiskWitness {
   left(socket: Socket): void {
     const user = this.facts.left(socket);
     this.#entering.delete(socket);
-    // Who comes with `connect` is here before that is answered.
-    if (user === undefined || [...this.#entering].some(({ wish }) => wish === user)) return;
+    if (user === undefined) return;
     this.#deliveries.gone(user);
-    this.facts.links.gone(user);
+    // Who comes with `connect` may be here before that is answered.
+    if (![...this.#entering].some(({ wish }) => wish === user)) this.facts.links.gone(user);
   }
 
   // --- what the exchange says ---
