@@ -133,6 +133,11 @@ export class Checker implements DiskWitness {
       case 'friend_disconnected':
         facts.links.guestEnded(frame.connectionId ?? '');
         break;
+      case 'forgotten':
+        this.left(socket);
+        socket.user = undefined;
+        socket.wish = undefined;
+        break;
       case 'restarting':
         this.isDraining = true;
         break;
@@ -250,8 +255,10 @@ export class Checker implements DiskWitness {
 
   /** Its reader did not acknowledge in time, or a clock was set so that it looks like that. */
   #isLate(letter: Letter): boolean {
-    const isOver = letter.acknowledgedSeq === letter.seq || letter.endings.size > 0 || letter.erredStep >= letter.seqStep;
-    if (isOver || letter.arrivals.at(-1)?.life !== this.facts.life) return false;
+    // What is refused in this very event was held until now.
+    const wasRefused = letter.erredStep >= letter.seqStep && letter.erredStep < this.facts.schedule.steps;
+    const isOver = letter.acknowledgedSeq === letter.seq || letter.endings.size > 0;
+    if (isOver || wasRefused || letter.arrivals.at(-1)?.life !== this.facts.life) return false;
     const age = this.facts.wall() - this.facts.arrivedAt(letter);
     return age >= HELD_MS || age < 0;
   }

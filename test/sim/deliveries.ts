@@ -32,8 +32,6 @@ export class Deliveries {
     for (const letter of this.facts.letters.all) {
       if (letter.seq === undefined || letter.storedSeq !== undefined) continue;
       letter.seq = undefined;
-      // It was acknowledged and may be taken again, for the user's other devices after what was written later.
-      if (letter.acknowledgements > 0) letter.isLate = true;
     }
   }
 
@@ -73,8 +71,10 @@ export class Deliveries {
     const letter = letters.byId(meaning.split(' ')[2]);
     if (letter === undefined || !meaning.startsWith('message ') || letter.recipient !== socket.user) return;
     letter.acknowledgements++;
-    letter.acknowledgedSeq = seqOf(deliveryId);
-    const isCertain = socket.isOpen && letter.seq === seqOf(deliveryId) && this.facts.isKnown(letter);
+    // Behind a command that waits it takes effect later, if at all.
+    const isNow = socket.isOpen && socket.client?.waiting === undefined;
+    if (isNow) letter.acknowledgedSeq = seqOf(deliveryId);
+    const isCertain = isNow && letter.seq === seqOf(deliveryId) && this.facts.isKnown(letter);
     if (isCertain) letter.rememberedLife = life;
     this.#takeOut(letter.recipient, deliveryId);
   }
@@ -160,6 +160,8 @@ export class Deliveries {
     const { facts } = this;
     if (letter.seq === seq) return;
     if (facts.isKnown(letter)) facts.broke('two copies', `${letter.id} as ${letter.seq} and ${seq}`);
+    // The user's other devices have it again after what was written later.
+    if (letter.acknowledgements > 0) letter.isLate = true;
     letter.seq = seq;
     letter.seqLife = facts.life;
     letter.seqStep = facts.schedule.steps;

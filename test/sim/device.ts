@@ -289,7 +289,12 @@ export class Device implements Peer {
   #sendAgain(isMeant: (entry: Outgoing) => boolean): void {
     const { wall, schedule } = this.around;
     if (!this.isIdentified) return;
-    this.#outbox = this.#outbox.filter(({ writtenAt }) => wall() - writtenAt < WEEK_MS);
+    this.#outbox = this.#outbox.filter(({ letter, writtenAt }) => {
+      const isOld = wall() - writtenAt >= WEEK_MS;
+      // It may still be on its way on an earlier socket.
+      if (isOld) letter.isLate = true;
+      return !isOld;
+    });
     // What was refused was taken out of its place: it comes after what is still unanswered.
     this.#outbox.sort((one, other) => Number(one.retryAt !== undefined) - Number(other.retryAt !== undefined));
     for (const entry of this.#outbox.filter(isMeant)) {
