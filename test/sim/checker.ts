@@ -6,7 +6,7 @@ import type { DurableConnection, Invite, WaitingMessage } from '../../src/exchan
 import { ServerMessage } from '../../src/protocol/messages.ts';
 import { Deliveries } from './deliveries.ts';
 import type { DiskWitness, Ending } from './disk.ts';
-import { type Facts, HELD_MS } from './facts.ts';
+import type { Facts } from './facts.ts';
 import type { Frame } from './frames.ts';
 import type { Letter } from './letters.ts';
 import type { Socket } from './network.ts';
@@ -258,9 +258,7 @@ export class Checker implements DiskWitness {
     // What is refused in this very event was held until now.
     const wasRefused = letter.erredStep >= letter.seqStep && letter.erredStep < this.facts.schedule.steps;
     const isOver = letter.acknowledgedSeq === letter.seq || letter.endings.size > 0;
-    if (isOver || wasRefused || letter.arrivals.at(-1)?.life !== this.facts.life) return false;
-    const age = this.facts.wall() - this.facts.arrivedAt(letter);
-    return age >= HELD_MS || age < 0;
+    return !isOver && !wasRefused && this.facts.isHeldTooLong(letter);
   }
 
   #checkClients(user: string): void {

@@ -8,7 +8,9 @@ import type { Schedule } from './schedule.ts';
 import type { SimulatedStore } from './store.ts';
 
 /** How long the exchange holds what is not acknowledged (protocol part 3). */
-export const HELD_MS = 5_000;
+const HELD_MS = 5_000;
+/** More than all messages of a run take. */
+const LARGE = 2 ** 30;
 
 export class Facts {
   readonly plan: Plan;
@@ -65,10 +67,10 @@ export class Facts {
     return user;
   }
 
-  /** When the letter came to this life of the exchange for the first time, by the clock on the wall. */
-  arrivedAt(letter: Letter): number {
-    const first = letter.arrivals.find(({ life }) => life === this.life);
-    return first?.at ?? Number.NEGATIVE_INFINITY;
+  /** The exchange may think that it has held the letter for HELD_MS: by the time of some arrival, or since a clock was set back. */
+  isHeldTooLong(letter: Letter): boolean {
+    const now = this.wall();
+    return letter.arrivals.some(({ life, at }) => life === this.life && (now - at >= HELD_MS || now < at));
   }
 
   isOnItsWayToDisk(letter: Letter): boolean {
@@ -85,12 +87,17 @@ export class Facts {
     return this.isHeld(letter);
   }
 
+  /** No mailbox can be full: what an older message drags there with it is not refused. */
+  get #hasRoomForAll(): boolean {
+    const { limits, policy } = this.plan;
+    return policy.offlineDelivery && limits.mailboxMessages >= 4 * this.letters.size && limits.mailboxTotalBytes > LARGE;
+  }
+
   /** A client that is still here was handed it less than HELD_MS after it came. */
   isHeld(letter: Letter): boolean {
     if (letter.seq === undefined || letter.seqLife !== this.life || letter.endings.size > 0) return false;
     if (letter.seqStep <= letter.refusedStep || letter.isForgotten) return false;
-    const age = this.wall() - this.arrivedAt(letter);
-    if (age < 0 || age >= HELD_MS) return false;
+    if (this.isHeldTooLong(letter) || !this.#hasRoomForAll) return false;
     for (const socket of this.here.get(letter.recipient) ?? []) if (socket.had.has(deliveryIdOf(letter.seq))) return true;
     return false;
   }

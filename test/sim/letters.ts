@@ -66,6 +66,10 @@ export class Letters {
     return this.#byId.values();
   }
 
+  get size(): number {
+    return this.#byId.size;
+  }
+
   byId(id: string | undefined): Letter | undefined {
     return id === undefined ? undefined : this.#byId.get(id);
   }

@@ -48,7 +48,8 @@ export interface Plan {
   readonly expiredMax: number;
 }
 
-const MAILBOX_BYTES = 4 * 1024 * 1024;
+/** Larger than what one run writes. */
+const MAILBOX_BYTES = 64 * 1024 * 1024;
 
 function drawLimits(dice: Dice, defaults: Readonly<Limits>): Limits {
   const isSmall = dice.chance(0.3);
