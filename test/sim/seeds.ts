@@ -45,7 +45,7 @@ export interface Progress {
   readonly failure: Outcome | undefined;
 }
 
-/** Runs the seeds in `workers` processes until the first failure. Each takes every so-manieth seed. */
+/** Runs the seeds in `workers` processes, by turns, until the first failure. */
 export async function runSeeds({ first, count, workers, changes }: Range): Promise<Result> {
   const folder = copySources(changes);
   const total = { runs: 0, steps: 0, failure: undefined as Outcome | undefined };
@@ -62,7 +62,10 @@ export async function runSeeds({ first, count, workers, changes }: Range): Promi
         total.steps += steps;
         if (failure === undefined) return;
         if (total.failure === undefined || failure.seed < total.failure.seed) total.failure = failure;
-        for (const other of children) other.kill();
+        for (const other of children) if (other.connected) {
+          // It may just have ended.
+          other.send(failure.seed, () => {});
+        }
       });
       const [code, signal] = await once(child, 'exit');
       if (code !== 0 && total.failure === undefined) throw new Error(`a worker ended with ${code ?? signal}`);

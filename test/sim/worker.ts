@@ -13,7 +13,13 @@ function tell(failure?: Progress['failure']): void {
   progress = { runs: 0, steps: 0 };
 }
 
-for (let seed = Number(first); seed < Number(end); seed += Number(step)) {
+/** Another worker has found something at this seed: only what comes before it is of interest. */
+let before = Number(end);
+process.on('message', (seed: number) => {
+  before = Math.min(before, seed);
+});
+
+for (let seed = Number(first); seed < before; seed += Number(step)) {
   const watchdog = setTimeout(() => {
     process.stderr.write(`seed ${seed} takes longer than ${SEED_MS_MAX / 1_000} s\n`);
     process.exit(1);
