@@ -172,28 +172,42 @@ function embedPage(page) {
   };
 }
 
-/** The native part of uWebSockets.js for this platform becomes part of the bundle; see src/server/native.ts. */
+/** The native parts for this platform become part of the bundle; see src/server/native.ts. */
 function embedNative() {
   return {
     name: 'embed-native',
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^uWebSockets\.js$/ }, () => ({ path: 'uWebSockets.js', namespace: 'native' }));
-      onLoad({ filter: /.*/, namespace: 'native' }, async () => {
+      onResolve({ filter: /^(uWebSockets\.js|better-sqlite3)$/ }, ({ path }) => ({ path, namespace: 'native' }));
+      onLoad({ filter: /^uWebSockets/, namespace: 'native' }, async () => {
         const folder = dirname(fileURLToPath(import.meta.resolve('uWebSockets.js')));
         const file = join(folder, `bin/uws_${process.platform}_${process.arch}_127.node`);
-        const addon = readFileSync(file);
-        const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 } };
-        const packed = await promisify(brotliCompress)(addon, quality);
-        const sha256 = createHash('sha256').update(addon).digest('hex');
         const names =
           'App SSLApp DISABLED LIBUS_LISTEN_EXCLUSIVE_PORT us_listen_socket_close us_socket_local_port'.split(' ');
-        const contents = `import { openNative } from ${JSON.stringify(join(ROOT, 'src/server/native.ts'))};
-const addon = openNative('uws', ${JSON.stringify(sha256)}, ${JSON.stringify(packed.toString('base64'))});
-export const { ${names.join(', ')} } = addon;`;
+        const contents = `${await nativeOpener('uws', file)}
+export const { ${names.join(', ')} } = open();`;
+        return { contents, loader: 'js', resolveDir: ROOT };
+      });
+      onLoad({ filter: /^better-sqlite3/, namespace: 'native' }, async () => {
+        const folder = join(ROOT, 'node_modules/better-sqlite3');
+        const file = join(folder, `prebuilds/${process.platform}-${process.arch}.node`);
+        const contents = `import createDatabase from ${JSON.stringify(join(folder, 'lib/database.js'))};
+${await nativeOpener('sqlite', file)}
+let addon;
+export default createDatabase(() => (addon ??= open()), false);`;
         return { contents, loader: 'js', resolveDir: ROOT };
       });
     },
   };
+}
+
+/** The text of a function `open`, which holds the native part and opens it. */
+async function nativeOpener(name, file) {
+  const addon = readFileSync(file);
+  const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 } };
+  const packed = await promisify(brotliCompress)(addon, quality);
+  const sha256 = createHash('sha256').update(addon).digest('hex');
+  return `import { openNative } from ${JSON.stringify(join(ROOT, 'src/server/native.ts'))};
+const open = () => openNative(${JSON.stringify(name)}, ${JSON.stringify(sha256)}, ${JSON.stringify(packed.toString('base64'))});`;
 }
 
 // --- test and check ----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import { type Effort, type Figures, median, relay, relayTable, SETTINGS, table }
 
 const USAGE = `usage: node bench/run.ts [options]
   --quick               one short round, fewer idle clients: to see that it works, not to quote
-  --only relay,idle,parts,start
+  --only relay,idle,parts,start,store
   --rows exchange,floor,ws,socketio
   --pairs N             pairs of guests (100)
   --seconds N           measured seconds of each round (5)
@@ -23,7 +23,7 @@ const USAGE = `usage: node bench/run.ts [options]
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'relay,idle,start,parts' },
+    only: { type: 'string', default: 'relay,idle,start,parts,store' },
     rows: { type: 'string', default: ROWS.map(({ name }) => name).join() },
     pairs: { type: 'string', default: '100' },
     seconds: { type: 'string' },
@@ -123,8 +123,8 @@ async function startTime(row: Row): Promise<void> {
   );
 }
 
-async function parts(): Promise<void> {
-  const child = start(['bench/parts.ts'], {}, 1);
+async function parts(file: string): Promise<void> {
+  const child = start([file], {}, 1);
   await new Promise((resolve) => child.on('exit', resolve));
 }
 
@@ -132,11 +132,12 @@ console.log(
   `${machine.processor}, ${machine.cores} cores, Node ${machine.node}, ulimit -n ${machine.openFilesMax}\n` +
     'The exchange runs with every check, metric and log on; its log goes to a file, each entry as in real use.',
 );
-buildIfMissing();
+if (only.some((part) => part !== 'parts' && part !== 'store')) buildIfMissing();
 const exchange = rows.find(({ name }) => name === 'exchange');
 if (only.includes('start') && exchange !== undefined) await startTime(exchange);
 if (only.includes('relay')) await measureRelay();
 if (only.includes('idle')) await idle();
-if (only.includes('parts')) await parts();
+if (only.includes('parts')) await parts('bench/parts.ts');
+if (only.includes('store')) await parts('bench/store.ts');
 if (asked.length > 0) console.log(`\n${asked.join('\n')}`);
 if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(result, null, 2)}\n`);

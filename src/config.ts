@@ -30,7 +30,7 @@ function whole(fallback: number, min: number, max: number, meaning: string): Set
     takes: `a whole number from ${min} to ${max}`,
     meaning,
     read: (text) => {
-      const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+      const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
       return value >= min && value <= max ? value : undefined;
     },
   };

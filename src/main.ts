@@ -7,8 +7,16 @@ const HELP = `magi-exchange ${version}: the AI assistants of different people ta
 
   magi-exchange                     serves the exchange (the same as: magi-exchange serve)
   magi-exchange demo [URL]          plays a first conversation between two people (default: the exchange on this machine's PORT)
-  magi-exchange users --find NAME   prints how the log calls the user of this name
   magi-exchange --version | --help
+
+For the operator, with DATA_DIR as the exchange has it:
+  magi-exchange users               lists the names that are bound to a key; users --find NAME: how the log calls this one
+  magi-exchange mailboxes           lists for whom how much waits
+  magi-exchange backup FILE         copies the store to a new file
+While no exchange serves:
+  magi-exchange release NAME        frees a name: its connections, mailbox and invites are deleted; lifts a ban
+  magi-exchange ban NAME            as release, and nobody can have the name again
+  magi-exchange restore FILE        puts a copy made by backup in the place of the store
 
 Settings, from the environment or a .env file in the current folder:
 `;
@@ -30,11 +38,30 @@ async function main([command = 'serve', ...args]: string[]): Promise<void> {
       return;
     case 'users': {
       const [flag, name, ...rest] = args;
-      if (flag !== '--find' || name === undefined) throw new UsageError('users takes --find NAME.');
+      if (flag !== undefined && (flag !== '--find' || name === undefined))
+        throw new UsageError('users takes nothing, or --find NAME.');
       expectNone(rest);
-      (await import('./cli/users.ts')).findUser(name);
+      const { findUser, listUsers } = await import('./cli/users.ts');
+      if (name === undefined) listUsers();
+      else findUser(name);
       return;
     }
+    case 'mailboxes':
+      expectNone(args);
+      (await import('./cli/mailboxes.ts')).listMailboxes();
+      return;
+    case 'release':
+      await (await import('./cli/release.ts')).release(onlyArgument(command, 'NAME', args));
+      return;
+    case 'ban':
+      await (await import('./cli/ban.ts')).ban(onlyArgument(command, 'NAME', args));
+      return;
+    case 'backup':
+      (await import('./cli/backup.ts')).backup(onlyArgument(command, 'FILE', args));
+      return;
+    case 'restore':
+      (await import('./cli/restore.ts')).restoreFrom(onlyArgument(command, 'FILE', args));
+      return;
     case '--version':
       expectNone(args);
       process.stdout.write(`${version}\n`);
@@ -46,6 +73,12 @@ async function main([command = 'serve', ...args]: string[]): Promise<void> {
     default:
       throw new UsageError(`There is no ${command.startsWith('-') ? 'option' : 'command'} ${JSON.stringify(command)}.`);
   }
+}
+
+function onlyArgument(command: string, what: string, [argument, ...rest]: readonly string[]): string {
+  if (argument === undefined || argument === '') throw new UsageError(`${command} takes one ${what}.`);
+  expectNone(rest);
+  return argument;
 }
 
 function expectNone(args: readonly string[]): void {

@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { openSqlite } from '../src/store/sqlite.ts';
 import { type Exchange, ROOT, startExchange, suite, TestClient } from './harness.ts';
 
 const test = suite('bundle');
@@ -46,6 +47,19 @@ test('serves the dashboard and a conversation from an empty folder', async () =>
 test('unpacks its native part once, into a folder of its own', () => {
   const cache = join(folder, 'cache', 'magi-exchange');
   assert.is(readdirSync(cache).length, 1);
+});
+
+test('has the store inside: an operator puts a copy back and looks into it', () => {
+  const source = join(folder, 'source.sqlite');
+  const store = openSqlite(source, { fatal: (line) => assert.unreachable(line) });
+  void store.close();
+  const env = { DATA_DIR: join(folder, 'data'), XDG_CACHE_HOME: join(folder, 'operator-cache') };
+  assert.equal(runBundle(['restore', source], env).stderr, '');
+  assert.match(runBundle(['users'], env).stdout, /^USERNAME/);
+  // Commands do without sockets.
+  const [native, ...others] = readdirSync(join(folder, 'operator-cache', 'magi-exchange'));
+  assert.match(native ?? '', /^sqlite-[0-9a-f]{16}\.node$/);
+  assert.equal(others, []);
 });
 
 test('prints its version and its settings', () => {

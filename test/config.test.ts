@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { type Config, OperatorError, readConfig, type SettingName } from '../src/config.ts';
-import { DEFAULT_LIMITS, type Limits } from '../src/exchange/limits.ts';
+import { DEFAULT_LIMITS, DEFAULT_POLICY, type Limits } from '../src/exchange/limits.ts';
 import { suite, temporaryFolder } from './harness.ts';
 
 const test = suite('config');
@@ -33,7 +33,7 @@ type Row = readonly [
   bad: readonly string[],
 ];
 
-const NO_NUMBERS = ['-1', '1.5', '1e3', '0x10', 'ten', '1 000', '+5', '12345678901', 'NaN', '٣', '5;'];
+const NO_NUMBERS = ['-1', '1.5', '1e3', '0x10', 'ten', '1 000', '+5', '1234567890123456', 'NaN', '٣', '5;'];
 const limit = (fallback: number): Row => [
   fallback,
   [
@@ -46,7 +46,7 @@ const limit = (fallback: number): Row => [
 ];
 const anyText = (fallback: string, good: string): Row => [fallback, [[good, good]], []];
 
-/** The tables of part 5, without what belongs to keys, mailboxes and the cluster. */
+/** The tables of part 5, without what belongs to the cluster. */
 const SETTINGS: Readonly<Record<SettingName, Row>> = {
   HOST: anyText('127.0.0.1', '0.0.0.0'),
   PORT: [
@@ -129,6 +129,35 @@ const SETTINGS: Readonly<Record<SettingName, Row>> = {
     ],
     [...NO_NUMBERS, '0', '1441'],
   ],
+  KEYS_PER_ADDRESS: limit(100),
+  CLIENTS_PER_USER: limit(32),
+  MAILBOX_MESSAGES: limit(1_000),
+  MAILBOX_BYTES: [
+    4 * 1024 ** 2,
+    [
+      ['0', 0],
+      ['1099511627776', 2 ** 40],
+    ],
+    [...NO_NUMBERS, '1099511627777'],
+  ],
+  MAILBOX_DAYS: limit(30),
+  MAILBOX_TOTAL_BYTES: [2 * 1024 ** 3, [['0', 0]], NO_NUMBERS],
+  REGISTRATION: [
+    'open',
+    [
+      ['open', 'open'],
+      ['Invited', 'invited'],
+    ],
+    ['closed', 'on'],
+  ],
+  OFFLINE_DELIVERY: [
+    'on',
+    [
+      ['on', 'on'],
+      ['off', 'off'],
+    ],
+    ['no', '0'],
+  ],
   IDLE_MINUTES: limit(30),
   BACKPRESSURE_BYTES: [
     1_048_576,
@@ -167,9 +196,10 @@ const COMPANIONS: Partial<Record<SettingName, Record<string, string>>> = {
 };
 
 test('without an environment every setting has its default', () => {
-  const { limits, warnings, ...values } = read({});
+  const { limits, policy, warnings, ...values } = read({});
   assert.equal(values, Object.fromEntries(NAMES.map((name) => [name, SETTINGS[name][0]])));
   assert.equal(limits, DEFAULT_LIMITS);
+  assert.equal(policy, DEFAULT_POLICY);
   assert.equal(warnings, []);
 });
 

@@ -22,11 +22,11 @@ export function createInvite(state: State, client: Client, user: User, now: numb
 }
 
 async function makeInvite(state: State, client: Client, user: User, now: number): Promise<undefined> {
-  const invite = await state.invites.make(user, now);
+  const invite = isKeyed(user) ? await makeInTurn(state, user) : await state.invites.make(user, now);
   const later = state.ports.clock();
   if (!client.open) {
-    // It closed before the code was in its list: the list is what its end goes by.
-    await state.invites.end(user);
+    // It closed before the code was in its list: the list is what a guest's end goes by. A keyed user may come back for it.
+    if (!isKeyed(user)) await state.invites.end(user);
     return;
   }
   state.ports.observer.happened({ event: 'invite_created', user, code: invite.code }, later);
@@ -38,6 +38,16 @@ async function makeInvite(state: State, client: Client, user: User, now: number)
     expiresIn,
     expiresAt: invite.expiresAt,
   });
+}
+
+/** Several clients of one user share its list of codes. */
+async function makeInTurn(state: State, user: Keyed): Promise<Invite> {
+  const release = await state.users.claim(user.key);
+  try {
+    return await state.invites.make(user, state.ports.clock());
+  } finally {
+    release();
+  }
 }
 
 export async function connect(
@@ -189,14 +199,13 @@ function joined(
 ): void {
   state.invites.forget(maker, invite.code);
   state.ports.observer.happened({ event: 'invite_used', user: maker, code: invite.code }, now);
-  const connection =
-    user.sides.get(maker.key)?.connection ?? joinSides(state, id, maker, user, isDurable, now);
+  const connection = user.sides.get(maker.key)?.connection ?? joinSides(state, id, maker, user, isDurable, now);
   const [makerSide, userSide] = sidesOf(connection, maker);
-  const rest = { connectionId: connection.id, durable: connection.isDurable };
-  if (client.open) state.say(client, { type: 'connected_to_friend', connectionId: rest.connectionId, friend: friendAt(makerSide), durable: rest.durable });
-  const told = { type: 'friend_connected', connectionId: rest.connectionId, durable: rest.durable } as const;
-  state.tell(user, { ...told, friend: friendAt(makerSide) }, client);
-  state.tell(maker, { ...told, friend: friendAt(userSide) });
+  const { id: connectionId, isDurable: durable } = connection;
+  const [toUser, toMaker] = [friendAt(makerSide), friendAt(userSide)];
+  if (client.open) state.say(client, { type: 'connected_to_friend', connectionId, friend: toUser, durable });
+  state.tell(user, { type: 'friend_connected', connectionId, friend: toUser, durable }, client);
+  state.tell(maker, { type: 'friend_connected', connectionId, friend: toMaker, durable });
 }
 
 function sidesOf({ sides: [one, other] }: Connection, user: User): [Side, Side] {

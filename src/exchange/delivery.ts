@@ -5,18 +5,18 @@
 import { contentPart, encodeForwarded, encodeSent, utf8Length } from '../protocol/codec.ts';
 import { type Fault, fault, passingFault } from '../protocol/faults.ts';
 import type { CommandOf } from '../protocol/messages.ts';
-import { readId } from '../protocol/names.ts';
+import { readId, usernameKey } from '../protocol/names.ts';
 import { type Side, sideTo } from './connections.ts';
-import type { Asker } from './inbox.ts';
+import { type Asker, nameOf } from './inbox.ts';
 import { OPEN_QUESTIONS_MAX } from './limits.ts';
-import { load, repeated, take } from './mailbox.ts';
+import { isRepeat, load, repeat, take } from './mailbox.ts';
 import { malformedId, tellHandled } from './receipts.ts';
 import type { Outcome, State } from './state.ts';
-import type { Client, Keyed, User } from './users.ts';
+import { type Client, isKeyed, type Keyed, type User } from './users.ts';
 
 export function ask(state: State, client: Client, user: User, command: CommandOf<'ask'>, now: number): Outcome {
   const side = sideTo(user, command.to);
-  if ('code' in side) return overCommands(state, client, now) ?? side;
+  if ('code' in side) return afterTheEnd(state, client, user, command) ? undefined : (overCommands(state, client, now) ?? side);
   if (side.connection.isDurable) return handOver(state, client, side, command, now);
   const over = overQuestions(state, user, now);
   if (over !== undefined) return over;
@@ -35,7 +35,7 @@ export function ask(state: State, client: Client, user: User, command: CommandOf
 
 export function answer(state: State, client: Client, user: User, command: CommandOf<'answer'>, now: number): Outcome {
   const side = sideTo(user, command.to);
-  if ('code' in side) return overCommands(state, client, now) ?? side;
+  if ('code' in side) return afterTheEnd(state, client, user, command) ? undefined : (overCommands(state, client, now) ?? side);
   if (side.connection.isDurable) return handOver(state, client, side, command, now);
   const over = overAnswers(state, client, side, now);
   if (over !== undefined) return over;
@@ -53,6 +53,18 @@ export function answer(state: State, client: Client, user: User, command: Comman
 }
 
 type Message = CommandOf<'ask'> | CommandOf<'answer'>;
+
+/** Answers a repeat of what was taken before the connection ended: it is still delivered. */
+function afterTheEnd(state: State, client: Client, user: User, { type, to, id: given }: Message): boolean {
+  const recipient = to === undefined || !isKeyed(user) ? undefined : state.users.known(usernameKey(to));
+  const id = readId(given);
+  if (recipient === undefined || !isKeyed(recipient) || id === undefined) return false;
+  const name = nameOf(user.key, id);
+  if (!isRepeat(recipient, name)) return false;
+  const asker = { clientId: client.id, type: type === 'ask' ? 'question' : 'answer', remaining: undefined } as const;
+  repeat(state, recipient, name, id, asker);
+  return true;
+}
 
 /** A message over a durable connection. It may have to wait until it is known what waits for the friend, who is away then. */
 function handOver(state: State, client: Client, side: Side, command: Message, now: number): Outcome {
@@ -84,14 +96,17 @@ function handOverNow(
   const user = side.user as Keyed;
   const type = command.type === 'ask' ? 'question' : 'answer';
   const remaining = () => (type === 'question' ? user.allowance.questions.remaining(state.questions, now) : undefined);
-  const isRepeat = repeated(state, side.other.user as Keyed, user, id, { clientId: client.id, type, remaining: remaining() });
-  if (isRepeat) return undefined;
+  const name = nameOf(user.key, id);
+  if (isRepeat(side.other.user as Keyed, name)) {
+    repeat(state, side.other.user as Keyed, name, id, { clientId: client.id, type, remaining: remaining() });
+    return undefined;
+  }
   const over = type === 'question' ? overQuestions(state, user, now) : overAnswers(state, client, side, now);
   if (over !== undefined) return over;
 
   const asker: Asker = { clientId: client.id, type, remaining: remaining() };
   const message = { type, id, replyTo, content, bytes: utf8Length(content), takenAt: now } as const;
-  const taken = take(state, side, message, asker, contentPart(content));
+  const taken = take(state, side, message, name, asker, contentPart(content));
   if (typeof taken !== 'string') return taken;
   side.connection.usedAt = now;
   if (type === 'question' && side.other.openQuestions < OPEN_QUESTIONS_MAX) side.other.openQuestions++;

@@ -75,6 +75,7 @@ function strip(state: State, user: Keyed): void {
     ports.wire.unsubscribe(client.id, client.id);
   }
   user.clients.clear();
+  user.allowance.acknowledged.clear();
   users.leave(user);
   dismiss(state, user);
   state.holding.delete(user);

@@ -6,7 +6,8 @@
  * these states, while the user's clients have it and may acknowledge it. Order is the order of `seq`. While anything is storing or stored,
  * everything new goes behind it.
  */
-import { REMEMBERED_MAX, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX } from './limits.ts';
+import type { Acknowledged } from './acknowledged.ts';
+import { WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX } from './limits.ts';
 import type { WaitingHead, WaitingMessage, WaitingReceipt } from './ports.ts';
 
 /** Who waits to be told what became of a message. */
@@ -14,19 +15,17 @@ export interface Asker {
   readonly clientId: string;
   readonly type: 'question' | 'answer';
   readonly remaining: number | undefined;
+  /** Another client of the sender, which sent the same. */
+  readonly next?: Asker | undefined;
 }
 
 export interface Entry {
-  readonly seq: number;
-  /** Username as compared. */
-  sender: string;
-  readonly id: string;
-  readonly bytes: number;
+  head: WaitingHead;
+  /** Sender and id: see `nameOf`. */
+  name: string;
   state: 'live' | 'storing' | 'stored';
   isHanded: boolean;
-  /** When the exchange took it, or handed it out again; only for a live one. */
-  readonly heldAt: number;
-  /** Undefined when it is in the store alone. */
+  /** Undefined when its content is in the store alone; else the same object as the head. */
   message: WaitingMessage | undefined;
   /** Undefined when nobody waits: all that were asked in an earlier life of the process. */
   asker: Asker | undefined;
@@ -52,7 +51,7 @@ export class Inbox {
   /** By seq, oldest first. */
   readonly entries = new Map<number, Entry>();
   readonly #byName = new Map<string, Entry>();
-  readonly #remembered = new Set<string>();
+  readonly #acknowledged: Acknowledged;
   readonly #window: Use = { messages: 0, bytes: 0 };
   /** What the mailbox takes, the storing included. */
   readonly #use: Use = { messages: 0, bytes: 0 };
@@ -72,6 +71,11 @@ export class Inbox {
   readonly receipts = new Map<number, ReceiptEntry>();
   readonly #receiptByName = new Map<string, number>();
   handedReceipts = 0;
+
+  /** `acknowledged` outlives the inbox. */
+  constructor(acknowledged: Acknowledged) {
+    this.#acknowledged = acknowledged;
+  }
 
   get hasLive(): boolean {
     return this.#live > 0;
@@ -101,25 +105,33 @@ export class Inbox {
     return this.#live + this.#use.messages > this.#window.messages;
   }
 
-  find(sender: string, id: string): Entry | undefined {
-    return this.#byName.get(nameOf(sender, id));
+  /** The oldest message that the user's clients do not have. */
+  firstBehind(): Entry | undefined {
+    for (const entry of this.entries.values()) if (!entry.isHanded) return entry;
+    return undefined;
   }
 
-  wasAcknowledged(sender: string, id: string): boolean {
-    return this.#remembered.has(nameOf(sender, id));
+  /** `name`: see `nameOf`. */
+  find(name: string): Entry | undefined {
+    return this.#byName.get(name);
+  }
+
+  wasAcknowledged(name: string): boolean {
+    return this.#acknowledged.has(name);
   }
 
   /** What the store said that waits, oldest first. */
   load(heads: readonly WaitingHead[]): void {
-    for (const { seq, sender, id, bytes } of heads)
-      this.#add({ seq, sender, id, bytes, state: 'stored', isHanded: false, heldAt: 0, message: undefined, asker: undefined });
+    for (const head of heads) {
+      const name = nameOf(head.sender, head.id);
+      this.#add({ head, name, state: 'stored', isHanded: false, message: undefined, asker: undefined });
+    }
   }
 
   /** Takes a message that is handed to the clients now, or goes to the store. */
-  take(message: WaitingMessage, asker: Asker, isLive: boolean): Entry {
-    const { seq, sender, id, bytes, takenAt } = message;
+  take(message: WaitingMessage, name: string, asker: Asker, isLive: boolean): Entry {
     const state = isLive ? 'live' : 'storing';
-    const entry: Entry = { seq, sender, id, bytes, state, isHanded: false, heldAt: takenAt, message, asker };
+    const entry: Entry = { head: message, name, state, isHanded: false, message, asker };
     this.#add(entry);
     if (isLive) this.hand(entry);
     return entry;
@@ -129,47 +141,42 @@ export class Inbox {
   hand(entry: Entry): void {
     entry.isHanded = true;
     this.#window.messages++;
-    this.#window.bytes += entry.bytes;
-    this.handedSeq = Math.max(this.handedSeq, entry.seq);
+    this.#window.bytes += entry.head.bytes;
+    this.handedSeq = Math.max(this.handedSeq, entry.head.seq);
   }
 
   /** It is on its way to the store from now on. */
   store(entry: Entry): void {
     entry.state = 'storing';
     this.#live--;
-    this.#count(entry.sender, 1, entry.bytes);
+    this.#count(entry.head.sender, 1, entry.head.bytes);
   }
 
   /** The store has it. */
   wasStored(entry: Entry): void {
     entry.state = 'stored';
-    if (!entry.isHanded) entry.message = undefined;
+    if (!entry.isHanded) letGo(entry);
   }
 
   /** It is acknowledged, refused by the store, expired, or its connection has ended. */
   remove(entry: Entry): void {
-    this.entries.delete(entry.seq);
-    this.#byName.delete(nameOf(entry.sender, entry.id));
+    this.entries.delete(entry.head.seq);
+    this.#byName.delete(entry.name);
     this.#unhand(entry);
     if (entry.state === 'live') this.#live--;
-    else this.#count(entry.sender, -1, -entry.bytes);
+    else this.#count(entry.head.sender, -1, -entry.head.bytes);
   }
 
   /** A repeat of it is not to be forwarded again. */
   remember(entry: Entry): void {
-    this.#remembered.add(nameOf(entry.sender, entry.id));
-    if (this.#remembered.size <= REMEMBERED_MAX) return;
-    for (const oldest of this.#remembered) {
-      this.#remembered.delete(oldest);
-      return;
-    }
+    this.#acknowledged.add(entry.name);
   }
 
   /** Nobody is here any more: what was handed has to be handed again. */
   unhandAll(): void {
     for (const entry of this.entries.values()) {
       this.#unhand(entry);
-      if (entry.state === 'stored') entry.message = undefined;
+      if (entry.state === 'stored') letGo(entry);
     }
     this.handedSeq = 0;
     this.isDraining = false;
@@ -179,26 +186,26 @@ export class Inbox {
   /** The name of a sender was given up: what it has sent belongs to nobody who may come to have it. */
   rename(sender: string, forgotten: string): void {
     for (const entry of this.entries.values()) {
-      if (entry.sender !== sender) continue;
-      this.#byName.delete(nameOf(sender, entry.id));
-      entry.sender = forgotten;
-      this.#byName.set(nameOf(forgotten, entry.id), entry);
+      if (entry.head.sender !== sender) continue;
+      this.#byName.delete(entry.name);
+      entry.name = nameOf(forgotten, entry.head.id);
+      entry.head = { ...entry.head, sender: forgotten };
       if (entry.message !== undefined) entry.message = { ...entry.message, sender: forgotten };
+      this.#byName.set(entry.name, entry);
     }
     const use = this.#useBySender.get(sender);
     this.#useBySender.delete(sender);
     if (use !== undefined) this.#useBySender.set(forgotten, use);
-    for (const name of this.#remembered) if (name.startsWith(nameOf(sender, ''))) this.#remembered.delete(name);
+    this.#acknowledged.forgetFrom(sender);
   }
 
-  /** Keeps the receipt in place of an earlier one about the same message. */
-  addReceipt(receipt: WaitingReceipt, isStored: boolean, now: number): ReceiptEntry {
+  /** Keeps the receipt in place of an earlier one about the same message, which it returns. */
+  addReceipt(receipt: WaitingReceipt, isStored: boolean, now: number): ReceiptEntry | undefined {
     const earlier = this.receipts.get(this.#receiptByName.get(nameOf(receipt.friend, receipt.id)) ?? -1);
     if (earlier !== undefined) this.removeReceipt(earlier);
-    const entry = { receipt, heldAt: now, isStored, isHanded: false };
-    this.receipts.set(receipt.seq, entry);
+    this.receipts.set(receipt.seq, { receipt, heldAt: now, isStored, isHanded: false });
     this.#receiptByName.set(nameOf(receipt.friend, receipt.id), receipt.seq);
-    return entry;
+    return earlier;
   }
 
   handReceipt(entry: ReceiptEntry): void {
@@ -219,17 +226,17 @@ export class Inbox {
   }
 
   #add(entry: Entry): void {
-    this.entries.set(entry.seq, entry);
-    this.#byName.set(nameOf(entry.sender, entry.id), entry);
+    this.entries.set(entry.head.seq, entry);
+    this.#byName.set(entry.name, entry);
     if (entry.state === 'live') this.#live++;
-    else this.#count(entry.sender, 1, entry.bytes);
+    else this.#count(entry.head.sender, 1, entry.head.bytes);
   }
 
   #unhand(entry: Entry): void {
     if (!entry.isHanded) return;
     entry.isHanded = false;
     this.#window.messages--;
-    this.#window.bytes -= entry.bytes;
+    this.#window.bytes -= entry.head.bytes;
   }
 
   #count(sender: string, messages: 1 | -1, bytes: number): void {
@@ -245,7 +252,18 @@ export class Inbox {
   }
 }
 
-/** No username and no id holds a line end. */
-function nameOf(friend: string, id: string): string {
-  return `${friend}\n${id}`;
+/** The content is in the store: what is kept here is small. */
+function letGo(entry: Entry): void {
+  const { seq, sender, bytes } = entry.head;
+  // The id of the name, not the one that was cut out of the frame, which it would keep.
+  entry.head = { seq, sender, id: entry.name.slice(sender.length + 1), bytes };
+  entry.message = undefined;
+}
+
+/**
+ * What tells the messages of an inbox apart: no username and no id holds a line end. Joined, not added: V8 would keep a sum as its parts,
+ * and an id that was cut out of a frame keeps the whole frame.
+ */
+export function nameOf(friend: string, id: string): string {
+  return [friend, id].join('\n');
 }

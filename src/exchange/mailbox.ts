@@ -11,9 +11,10 @@ import { encodeDelivery, encodeHandedOver, senderPart } from '../protocol/codec.
 import { type Fault, fault } from '../protocol/faults.ts';
 import type { Side } from './connections.ts';
 import type { Asker, Entry, Inbox } from './inbox.ts';
-import { HOLD_MS, SENDER_SHARE, WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX } from './limits.ts';
+import { HOLD_MS, SENDER_SHARE } from './limits.ts';
 import { StorageFailed, type WaitingMessage, type WaitingReceipt } from './ports.ts';
 import { tellReceipts } from './receipts.ts';
+import { deliveryIdOf } from './sequence.ts';
 import type { State } from './state.ts';
 import type { Keyed } from './users.ts';
 
@@ -36,23 +37,34 @@ export function load(state: State, user: Keyed): Promise<void> | undefined {
   return inbox.loaded;
 }
 
-/**
- * What is to be answered at once to a message that the sender has sent before; undefined when it is a new one. `answered`: whoever
- * sent it first gets the answer, now in the name of this asker.
- */
-export function repeated(state: State, recipient: Keyed, sender: Keyed, id: string, asker: Asker): 'answered' | undefined {
-  const { inbox } = recipient;
-  const entry = inbox.find(sender.key, id);
-  if (entry === undefined) {
-    if (!inbox.wasAcknowledged(sender.key, id)) return undefined;
-    tellAsker(state, asker, recipient, id, 'delivered');
-  } else if (entry.state === 'stored') tellAsker(state, asker, recipient, id, 'queued');
-  else entry.asker = asker;
-  return 'answered';
+/** Whether the recipient's inbox has, or had, a message of this name. */
+export function isRepeat({ inbox }: Keyed, name: string): boolean {
+  return inbox.find(name) !== undefined || inbox.wasAcknowledged(name);
+}
+
+/** Answers a message that was sent before; what is not known yet is told to this asker then. */
+export function repeat(state: State, recipient: Keyed, name: string, id: string, asker: Asker): void {
+  const entry = recipient.inbox.find(name);
+  if (entry === undefined) tellAsker(state, asker, recipient, id, 'delivered');
+  else if (entry.state === 'stored') tellAsker(state, asker, recipient, id, 'queued');
+  else entry.asker = { ...asker, next: without(entry.asker, asker.clientId) };
+}
+
+function without(asker: Asker | undefined, clientId: string): Asker | undefined {
+  if (asker === undefined) return undefined;
+  const next = without(asker.next, clientId);
+  return asker.clientId === clientId ? next : { ...asker, next };
 }
 
 /** Takes a message from `side`, whose friend's inbox is loaded. The asker is told later what became of it. */
-export function take(state: State, side: Side, message: NewMessage, asker: Asker, quoted: string): 'live' | 'storing' | Fault {
+export function take(
+  state: State,
+  side: Side,
+  message: NewMessage,
+  name: string,
+  asker: Asker,
+  quoted: string,
+): 'live' | 'storing' | Fault {
   const recipient = side.other.user as Keyed;
   const { inbox } = recipient;
   const isLive = recipient.clients.size > 0 && inbox.use.messages === 0 && inbox.hasRoom(message.bytes);
@@ -67,12 +79,13 @@ export function take(state: State, side: Side, message: NewMessage, asker: Asker
   const seq = state.nextSeq();
   const entry = inbox.take(
     { seq, type, recipient: recipient.key, sender, username, nickname, id, replyTo, content, bytes, takenAt },
+    name,
     asker,
     isLive,
   );
   if (isLive) {
     state.holding.add(recipient);
-    const text = encodeDelivery(type, quoted, side.user.senderPart, id, replyTo, seq.toString(36));
+    const text = encodeDelivery(type, quoted, side.user.senderPart, id, replyTo, deliveryIdOf(seq));
     state.ports.wire.publish(side.other.topic, text);
   } else put(state, recipient, [entry]);
   return isLive ? 'live' : 'storing';
@@ -104,7 +117,7 @@ export function putAway(state: State, recipient: Keyed): void {
     if (entry.state !== 'live') continue;
     const refusal = !state.keepsMail
       ? fault('friend_offline')
-      : isFull(state, inbox, entry.sender, entry.bytes)
+      : isFull(state, inbox, entry.head.sender, entry.head.bytes)
         ? fault('mailbox_full')
         : undefined;
     if (refusal === undefined) {
@@ -139,10 +152,10 @@ function wereStored(state: State, recipient: Keyed, entries: readonly Entry[], n
   const { inbox } = recipient;
   for (const entry of entries) {
     // Gone: acknowledged meanwhile, and the store was asked to delete it.
-    if (inbox.entries.get(entry.seq) !== entry) continue;
+    if (inbox.entries.get(entry.head.seq) !== entry) continue;
     inbox.wasStored(entry);
-    state.ports.observer.mailed('queued', state.users.known(entry.sender), recipient, now);
-    if (entry.asker !== undefined) tellAsker(state, entry.asker, recipient, entry.id, 'queued');
+    state.ports.observer.mailed('queued', recipient.sides.get(entry.head.sender)?.other, recipient, now);
+    if (entry.asker !== undefined) tellAsker(state, entry.asker, recipient, entry.head.id, 'queued');
     entry.asker = undefined;
   }
   drain(state, recipient);
@@ -153,7 +166,7 @@ function wereRefused(state: State, recipient: Keyed, entries: readonly Entry[], 
   const { observer, clock } = state.ports;
   observer.failed('mailbox.put', error, clock());
   for (const entry of entries) {
-    if (recipient.inbox.entries.get(entry.seq) !== entry) continue;
+    if (recipient.inbox.entries.get(entry.head.seq) !== entry) continue;
     recipient.inbox.remove(entry);
     refuseAsker(state, entry, fault(error instanceof StorageFailed ? 'storage_failed' : 'internal'));
   }
@@ -164,15 +177,14 @@ function wereRefused(state: State, recipient: Keyed, entries: readonly Entry[], 
 export function acknowledge(state: State, recipient: Keyed, entry: Entry, now: number): WaitingReceipt | 'delete' | undefined {
   const { inbox } = recipient;
   const { state: was, asker } = entry;
+  const { sender, id } = entry.head;
   inbox.remove(entry);
   inbox.remember(entry);
-  if (was === 'live' && !inbox.hasLive) state.holding.delete(recipient);
-  state.ports.observer.mailed('delivered', state.users.known(entry.sender), recipient, now);
+  state.ports.observer.mailed('delivered', recipient.sides.get(sender)?.other, recipient, now);
   if (was !== 'stored') {
-    if (asker !== undefined) tellAsker(state, asker, recipient, entry.id, 'delivered');
+    if (asker !== undefined) tellAsker(state, asker, recipient, id, 'delivered');
     return was === 'live' ? undefined : 'delete';
   }
-  const { sender, id } = entry;
   return { seq: state.nextSeq(), recipient: sender, friend: recipient.key, id, status: 'delivered', reason: undefined, at: now };
 }
 
@@ -188,19 +200,20 @@ export function forget(state: State, recipient: Keyed, seqs: readonly number[], 
   drain(state, recipient);
 }
 
-/** Hands out what waits, as far as there is room, from half a window on: smaller loads cost as much as large ones. */
+/** Hands out what waits in the mailbox, as far as there is room. */
 export function drain(state: State, recipient: Keyed): void {
   const { inbox } = recipient;
   if (recipient.clients.size === 0 || inbox.isDraining || !inbox.isBehind) return;
-  const { messages, bytes } = inbox.room;
-  if (!isHalf(inbox)) return;
+  const next = inbox.firstBehind();
+  // What is still on its way to the store is handed out when it is there.
+  if (next === undefined || next.state !== 'stored' || !inbox.hasRoom(next.head.bytes)) return;
   inbox.isDraining = true;
-  const { visit } = inbox;
-  state.ports.store.nextMessages(recipient.key, inbox.handedSeq, messages, bytes).then(
-    (next) => {
+  const { visit, room } = inbox;
+  state.ports.store.nextMessages(recipient.key, inbox.handedSeq, room.messages, room.bytes).then(
+    (messages) => {
       if (inbox.visit !== visit) return;
       inbox.isDraining = false;
-      if (handOut(state, recipient, next)) drain(state, recipient);
+      if (handOut(state, recipient, messages)) drain(state, recipient);
     },
     (error: unknown) => {
       if (inbox.visit === visit) inbox.isDraining = false;
@@ -210,20 +223,16 @@ export function drain(state: State, recipient: Keyed): void {
   );
 }
 
-function isHalf(inbox: Inbox): boolean {
-  const { messages, bytes } = inbox.room;
-  return messages * 2 >= WINDOW_MESSAGES_MAX && bytes * 2 >= WINDOW_BYTES_MAX;
-}
-
 /** Returns whether anything was handed out. */
 function handOut(state: State, recipient: Keyed, messages: readonly WaitingMessage[]): boolean {
   const { inbox } = recipient;
   let handed = false;
   for (const message of messages) {
-    inbox.handedSeq = Math.max(inbox.handedSeq, message.seq);
     const entry = inbox.entries.get(message.seq);
+    // Acknowledged, or gone, while it was read.
     if (entry === undefined || entry.isHanded) continue;
     entry.message = message;
+    entry.head = message;
     inbox.hand(entry);
     handed = true;
     const text = deliveryOf(message);
@@ -239,18 +248,24 @@ export function handHeld(state: State, recipient: Keyed, clientId: string): void
 }
 
 function deliveryOf({ type, content, username, nickname, id, replyTo, seq }: WaitingMessage): string {
-  return encodeDelivery(type, JSON.stringify(content), senderPart(username, nickname), id, replyTo, seq.toString(36));
+  return encodeDelivery(type, JSON.stringify(content), senderPart(username, nickname), id, replyTo, deliveryIdOf(seq));
 }
 
 /** What was held too long goes to the mailbox. */
 export function tickMail(state: State, now: number): void {
-  for (const recipient of state.holding)
-    for (const entry of recipient.inbox.entries.values()) {
-      if (entry.state !== 'live') continue;
-      // Also when the clock was set back.
-      if (Math.abs(now - entry.heldAt) >= HOLD_MS) putAway(state, recipient);
-      break;
-    }
+  for (const recipient of state.holding) {
+    const oldest = oldestLive(recipient.inbox);
+    // Looked after here and not at each acknowledgement, after which there is mostly the next message to be held.
+    if (oldest === undefined) state.holding.delete(recipient);
+    // Also when the clock was set back.
+    else if (Math.abs(now - oldest.takenAt) >= HOLD_MS) putAway(state, recipient);
+  }
+}
+
+function oldestLive(inbox: Inbox): WaitingMessage | undefined {
+  if (!inbox.hasLive) return undefined;
+  for (const { state, message } of inbox.entries.values()) if (state === 'live') return message;
+  return undefined;
 }
 
 /** What the store could not do is tried again. */
@@ -261,29 +276,31 @@ export function retry(state: State): void {
   for (const recipient of stalled) drain(state, recipient);
 }
 
-function tellAsker(state: State, asker: Asker, recipient: Keyed, id: string, status: 'delivered' | 'queued'): void {
-  const client = state.users.clients.get(asker.clientId);
-  if (client === undefined) return;
-  state.sayLater(client, encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id));
+/** `askers`: the latest of those who sent the message. */
+function tellAsker(state: State, askers: Asker, recipient: Keyed, id: string, status: 'delivered' | 'queued'): void {
+  for (let asker: Asker | undefined = askers; asker !== undefined; asker = asker.next) {
+    const client = state.users.clients.get(asker.clientId);
+    if (client === undefined) continue;
+    state.sayLater(client, encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id));
+  }
 }
 
-function refuseAsker(state: State, entry: Entry, refusal: Fault): void {
-  const client = entry.asker === undefined ? undefined : state.users.clients.get(entry.asker.clientId);
-  if (client === undefined || entry.asker === undefined) return;
-  refusal.request = entry.asker.type === 'question' ? 'ask' : 'answer';
-  refusal.id = entry.id;
-  state.ports.observer.refused(client, refusal.code, state.ports.clock());
-  state.say(client, refusal);
+function refuseAsker(state: State, { asker: askers, head: { id } }: Entry, refusal: Fault): void {
+  for (let asker = askers; asker !== undefined; asker = asker.next) {
+    const client = state.users.clients.get(asker.clientId);
+    if (client === undefined) continue;
+    state.ports.observer.refused(client, refusal.code, state.ports.clock());
+    state.say(client, { ...refusal, request: asker.type === 'question' ? 'ask' : 'answer', id });
+  }
 }
 
 /** A connection ends: what waits for the one who left, from that friend, is not delivered. First what only this process has (`live`), then,
  * when the store has deleted what it had, the rest. */
 export function drop(state: State, leaver: Keyed, friend: string, which: 'live' | 'all'): void {
   for (const entry of leaver.inbox.entries.values()) {
-    if (entry.sender !== friend || (which === 'live' && entry.state !== 'live')) continue;
+    if (entry.head.sender !== friend || (which === 'live' && entry.state !== 'live')) continue;
     leaver.inbox.remove(entry);
     refuseAsker(state, entry, fault('no_connection'));
   }
-  if (!leaver.inbox.hasLive) state.holding.delete(leaver);
   drain(state, leaver);
 }

@@ -191,8 +191,8 @@ export interface Observer {
   forwarded(type: 'question' | 'answer', from: Side, contentLength: number, now: number): void;
   /** The message goes to a mailbox. */
   kept(type: 'question' | 'answer', contentLength: number, now: number): void;
-  /** A mailbox has it for good, or a client of the recipient has. `sender`: undefined when nobody knows it here any more. */
-  mailed(what: 'queued' | 'delivered', sender: User | undefined, recipient: User, now: number): void;
+  /** A mailbox has it for good, or a client of the recipient has. `from`: undefined when the connection has ended meanwhile. */
+  mailed(what: 'queued' | 'delivered', from: Side | undefined, recipient: User, now: number): void;
   refused(client: Client, code: FaultCode, now: number): void;
   happened(event: ExchangeEvent, now: number): void;
   /** A fault of ours. The error's text may quote a client: it is for the log's `detail` only after that was cut out. */

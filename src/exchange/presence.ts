@@ -4,7 +4,6 @@
  */
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Connection, Side } from './connections.ts';
-import { Inbox } from './inbox.ts';
 import { drain, handHeld, load, putAway } from './mailbox.ts';
 import type { KeyedUser } from './ports.ts';
 import { handHeldReceipts, handReceipts, loadReceipts, putReceiptsAway } from './receipts.ts';
@@ -18,10 +17,7 @@ export function knownUser(state: State, bound: KeyedUser, now: number): Keyed {
   if (known !== undefined && isKeyed(known)) return known;
   const { key, username, nickname, publicKey } = bound;
   const tag = ports.observer.tag(key);
-  const user = users.make(
-    { id: ports.chance.id(), key, username, nickname, publicKey, tag, inbox: new Inbox() },
-    now,
-  ) as Keyed;
+  const user = users.make({ id: ports.chance.id(), key, username, nickname, publicKey, tag }, now) as Keyed;
   users.away.set(key, user);
   return user;
 }

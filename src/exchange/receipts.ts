@@ -9,6 +9,7 @@ import { sideTo } from './connections.ts';
 import type { ReceiptEntry } from './inbox.ts';
 import { HOLD_MS, WINDOW_MESSAGES_MAX } from './limits.ts';
 import type { WaitingReceipt } from './ports.ts';
+import { deliveryIdOf } from './sequence.ts';
 import type { Outcome, State } from './state.ts';
 import { type Client, isKeyed, type Keyed, type User } from './users.ts';
 
@@ -53,8 +54,10 @@ export function tellReceipts(state: State, receipts: readonly WaitingReceipt[], 
     const sender = state.users.known(entry.recipient);
     if (sender !== undefined && isKeyed(sender) && (sender.clients.size > 0 || sender.inbox.isArriving)) {
       if (sender.inbox.receipts.has(entry.seq)) continue;
-      sender.inbox.addReceipt(entry, isStored, state.ports.clock());
-      if (!isStored) state.receipting.add(sender);
+      const earlier = sender.inbox.addReceipt(entry, isStored, state.ports.clock());
+      // What the store has of the earlier one is replaced, or it would come back after this one.
+      if (!isStored && earlier?.isStored) keepNow(state, sender, entry.seq);
+      else if (!isStored) state.receipting.add(sender);
       handReceipts(state, sender);
     } else if (!isStored) absent.push(entry);
   }
@@ -113,6 +116,13 @@ export function tickReceipts(state: State, now: number): void {
   }
 }
 
+function keepNow(state: State, user: Keyed, seq: number): void {
+  const entry = user.inbox.receipts.get(seq);
+  if (entry === undefined || !state.keepsMail) return;
+  entry.isStored = true;
+  keep(state, [entry.receipt]);
+}
+
 /** What the store could not keep is held on, as far as its user is here. */
 function keep(state: State, receipts: readonly WaitingReceipt[]): void {
   if (!state.keepsMail) return;
@@ -138,6 +148,6 @@ export function removeReceipts(state: State, user: Keyed, seqs: readonly number[
 function textOf(state: State, { receipt: { seq, friend, id, status, reason, at } }: ReceiptEntry): string {
   // The friend may be gone: then its username as compared is all that is left of it.
   const from = state.users.known(friend)?.username ?? friend;
-  const deliveryId = seq.toString(36);
+  const deliveryId = deliveryIdOf(seq);
   return JSON.stringify({ type: 'receipt', id, from, status, ...(reason === undefined ? {} : { reason }), at, deliveryId });
 }

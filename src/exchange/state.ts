@@ -16,6 +16,7 @@ import {
   rate,
 } from './limits.ts';
 import type { Ports, WaitingReceipt } from './ports.ts';
+import { firstSeq } from './sequence.ts';
 import { type Client, type Keyed, type User, Users } from './users.ts';
 
 /** What became of a command: nothing to add, a fault to answer, or not known yet. */
@@ -26,9 +27,6 @@ interface Probe {
   readonly askedAt: number;
   readonly resolve: (alive: boolean) => void;
 }
-
-/** Sequence numbers of one run: more than a process lives to use, and together with the epoch exact in a double. */
-const SEQS_PER_EPOCH = 2 ** 32;
 
 export class State {
   readonly limits: Readonly<Limits>;
@@ -74,7 +72,7 @@ export class State {
     this.frames = rate(limits.framesPerSecond, 1_000, limits.framesPerSecond * FRAME_BURST_SECONDS);
     this.commands = rate(limits.commandsPerMinute, 60_000, limits.commandsPerMinute);
     this.questions = rate(limits.questionsPerMinute, 60_000, QUESTION_BURST);
-    this.#seq = ports.store.epoch * SEQS_PER_EPOCH;
+    this.#seq = firstSeq(ports.store.epoch);
   }
 
   /** Never the same twice, also not after a restart; grows. */

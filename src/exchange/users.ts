@@ -4,8 +4,9 @@
  * friend of it is here.
  */
 import { recipientPart, senderPart } from '../protocol/codec.ts';
+import { Acknowledged } from './acknowledged.ts';
 import type { Side } from './connections.ts';
-import type { Inbox } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 import { ATTEMPTS, Attempts, Bucket } from './limits.ts';
 
 export interface Client {
@@ -40,7 +41,9 @@ export class Allowance {
   readonly wrongCodes = new Attempts(ATTEMPTS);
   /** When the latest codes were made. */
   invitesMadeAt: number[] = [];
-  usedAt = 0;
+  readonly acknowledged = new Acknowledged();
+  /** When its user was last known here. */
+  knownAt = 0;
 }
 
 export interface User {
@@ -88,11 +91,12 @@ export interface NewUser {
   readonly nickname: string;
   readonly publicKey?: string;
   readonly tag: string;
-  readonly inbox?: Inbox;
 }
 
 /** An allowance has nothing left to remember after so long: the longest bound is by the hour, as is the longest lock. */
 const ALLOWANCE_MS = 2 * 3_600_000;
+/** Senders that saw no answer ask again after 15 s, or when an outage is over. */
+const ACKNOWLEDGED_MS = 600_000;
 
 export class Users {
   readonly clients = new Map<string, Client>();
@@ -182,7 +186,8 @@ export class Users {
   }
 
   /** A user whom nobody has as a client or friend yet. */
-  make({ id, key, username, nickname, publicKey, tag, inbox }: NewUser, now: number): User {
+  make({ id, key, username, nickname, publicKey, tag }: NewUser, now: number): User {
+    const allowance = publicKey === undefined ? new Allowance() : this.#allowanceOf(key);
     return {
       id,
       key,
@@ -195,9 +200,9 @@ export class Users {
       clients: new Set(),
       sides: new Map(),
       onlySide: undefined,
-      allowance: publicKey === undefined ? new Allowance() : this.#allowanceOf(key),
+      allowance,
       invites: [],
-      inbox,
+      inbox: publicKey === undefined ? undefined : new Inbox(allowance.acknowledged),
       senderPart: senderPart(username, nickname),
       recipientPart: recipientPart(nickname),
       nicknamePart: JSON.stringify(nickname),
@@ -230,9 +235,9 @@ export class Users {
 
   tick(now: number): void {
     for (const [key, allowance] of this.#allowances) {
-      const holder = this.known(key);
-      if (holder?.allowance === allowance || now < allowance.usedAt) allowance.usedAt = now;
-      else if (now - allowance.usedAt > ALLOWANCE_MS) this.#allowances.delete(key);
+      if (this.known(key)?.allowance === allowance || now < allowance.knownAt) allowance.knownAt = now;
+      if (now - allowance.knownAt > ACKNOWLEDGED_MS) allowance.acknowledged.clear();
+      if (now - allowance.knownAt > ALLOWANCE_MS) this.#allowances.delete(key);
     }
   }
 

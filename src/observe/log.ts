@@ -28,7 +28,7 @@ export class Log {
   readonly #rankMin: number;
   readonly #format: 'json' | 'pretty';
   readonly #output: Output;
-  readonly #recent: (Recent | Forwarded)[] = [];
+  readonly #recent: (Recent | OnWay)[] = [];
   /** Where in `#recent` the next entry goes once that is full. */
   #next = 0;
   readonly #followers = new Set<Follower>();
@@ -54,15 +54,15 @@ export class Log {
 
   /**
    * The entry of every message, so the line is not put together but copied: only the time and the length are written into it.
-   * `length`: of the content, in UTF-16 units.
+   * `length`: of the content, in UTF-16 units; undefined for an event that has none.
    */
-  forwarded(way: Way, now: number, length: number): void {
+  onWay(way: Way, now: number, length: number | undefined): void {
     if (this.#rankMin > INFO) return;
-    if (this.#format === 'json') this.#writeForwarded(way.template, now, length);
-    else this.#output.write(readable(way.event, now, { ...way.fields, length }));
-    this.#keep(new Forwarded(way, now, length));
+    if (this.#format === 'json') this.#writeTemplate(way.template, now, length);
+    else this.#output.write(readable(way.event, now, fieldsOf(way, length)));
+    this.#keep(new OnWay(way, now, length));
     if (this.#followers.size === 0) return;
-    const line = json(way.event, now, { ...way.fields, length });
+    const line = json(way.event, now, fieldsOf(way, length));
     for (const follower of this.#followers) follower(line, 'info');
   }
 
@@ -87,7 +87,7 @@ export class Log {
     }
   }
 
-  #writeForwarded(template: Uint8Array, now: number, length: number): void {
+  #writeTemplate(template: Uint8Array, now: number, length: number | undefined): void {
     if (now !== this.#time) {
       this.#time = now;
       writeDigits(this.#digits, 0, now, TIME_DIGITS);
@@ -97,12 +97,15 @@ export class Log {
     const { bytes, used } = output;
     bytes.set(template, used);
     bytes.set(this.#digits, used + TIME_AT);
-    const end = used + template.length;
-    const digits = countDigits(length);
-    writeDigits(bytes, end, length, digits);
-    bytes[end + digits] = CLOSING_BRACE;
-    bytes[end + digits + 1] = LINE_FEED;
-    output.used = end + digits + 2;
+    let end = used + template.length;
+    if (length !== undefined) {
+      const digits = countDigits(length);
+      writeDigits(bytes, end, length, digits);
+      end += digits;
+    }
+    bytes[end] = CLOSING_BRACE;
+    bytes[end + 1] = LINE_FEED;
+    output.used = end + 2;
   }
 }
 
@@ -128,37 +131,41 @@ function writeDigits(bytes: Uint8Array, at: number, value: number, digits: numbe
   }
 }
 
-/** Who sends what to whom, in the words of the log. */
+/** What happens to the messages from one user to another, in the words of the log. */
 export interface Way {
-  readonly event: 'question_forwarded' | 'answer_forwarded';
+  readonly event: 'question_forwarded' | 'answer_forwarded' | 'queued' | 'delivered';
   readonly fields: Readonly<Required<Pick<Fields, 'conn' | 'from' | 'to'>>>;
-  /** The line up to the length, with any time of 13 digits in it. */
+  /** The line up to the length, or up to its end, with any time of 13 digits in it. */
   readonly template: Uint8Array;
 }
 
 /** Made once for each side of a connection. */
-export function forwardedWay(type: 'question' | 'answer', conn: string, from: string, to: string): Way {
-  const event = type === 'question' ? 'question_forwarded' : 'answer_forwarded';
+export function makeWay(event: Way['event'], conn: string, from: string, to: string): Way {
   const fields = { conn, from, to };
-  const line = json(event, 10 ** (TIME_DIGITS - 1), fields);
-  return { event, fields, template: Buffer.from(`${line.slice(0, -1)},"length":`) };
+  const line = json(event, 10 ** (TIME_DIGITS - 1), fields).slice(0, -1);
+  const hasLength = event === 'question_forwarded' || event === 'answer_forwarded';
+  return { event, fields, template: Buffer.from(hasLength ? `${line},"length":` : line) };
+}
+
+function fieldsOf({ fields }: Way, length: number | undefined): Fields {
+  return length === undefined ? fields : { ...fields, length };
 }
 
 /** The kept entry of a message: as small as can be, since a busy exchange makes and forgets 100,000 a second. */
-class Forwarded implements Recent {
+class OnWay implements Recent {
   readonly rank = INFO;
   readonly time: number;
   readonly #way: Way;
-  readonly #length: number;
+  readonly #length: number | undefined;
 
-  constructor(way: Way, time: number, length: number) {
+  constructor(way: Way, time: number, length: number | undefined) {
     this.time = time;
     this.#way = way;
     this.#length = length;
   }
 
   json(): string {
-    return json(this.#way.event, this.time, { ...this.#way.fields, length: this.#length });
+    return json(this.#way.event, this.time, fieldsOf(this.#way, this.#length));
   }
 }
 

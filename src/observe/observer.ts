@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import type { Side } from '../exchange/connections.ts';
 import type { ExchangeEvent, Observer } from '../exchange/ports.ts';
 import type { Fields } from './events.ts';
-import { forwardedWay, type Log, type Way } from './log.ts';
+import { type Log, makeWay, type Way } from './log.ts';
 import type { Counts } from './metrics.ts';
 import type { Stats } from './stats.ts';
 
@@ -34,17 +34,21 @@ export function observer({ log, counts, stats, tagKey, addressKind }: ObserverPa
       else counts.answers++;
       stats().last(type, length, now);
       from.noted ??= waysFrom(from);
-      log.forwarded((from.noted as Ways)[type], now, length);
+      log.onWay((from.noted as Ways)[type], now, length);
     },
     kept(type, length, now) {
       if (type === 'question') counts.questions++;
       else counts.answers++;
       stats().last(type, length, now);
     },
-    mailed(what, sender, recipient, now) {
+    mailed(what, from, recipient, now) {
       counts[what]++;
-      const to = recipient.tag;
-      log.entry(what, now, sender === undefined ? { to } : { from: sender.tag, to });
+      if (from === undefined) {
+        log.entry(what, now, { to: recipient.tag });
+        return;
+      }
+      from.noted ??= waysFrom(from);
+      log.onWay((from.noted as Ways)[what], now, undefined);
     },
     refused(_client, code) {
       counts.errors.set(code, (counts.errors.get(code) ?? 0) + 1);
@@ -59,11 +63,16 @@ export function observer({ log, counts, stats, tagKey, addressKind }: ObserverPa
   };
 }
 
-type Ways = Readonly<Record<'question' | 'answer', Way>>;
+type Ways = Readonly<Record<'question' | 'answer' | 'queued' | 'delivered', Way>>;
 
 function waysFrom({ connection, user, other }: Side): Ways {
-  const [conn, from, to] = [connection.id.slice(0, 6), user.tag, other.user.tag];
-  return { question: forwardedWay('question', conn, from, to), answer: forwardedWay('answer', conn, from, to) };
+  const way = (event: Way['event']) => makeWay(event, connection.id.slice(0, 6), user.tag, other.user.tag);
+  return {
+    question: way('question_forwarded'),
+    answer: way('answer_forwarded'),
+    queued: way('queued'),
+    delivered: way('delivered'),
+  };
 }
 
 function fieldsOf(event: ExchangeEvent, addressKind: (address: string) => string): Fields {

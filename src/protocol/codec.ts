@@ -33,8 +33,16 @@ const PLAIN_MESSAGE = (() => {
 /** Longer content has to be measured, and its cost is elsewhere. */
 const PLAIN_LENGTH_MAX = 4_096;
 
+/** The same for the acknowledgement that comes with nearly every message over a durable connection. */
+const PLAIN_RECEIVED = /^\{"type": ?"received", ?"deliveryIds": ?\["([0-9-]+(?:","[0-9-]+)*)"\]\}$/;
+
 function decodePlain(text: string): Command | undefined {
   if (text.length > PLAIN_LENGTH_MAX) return undefined;
+  const list = PLAIN_RECEIVED.exec(text)?.[1];
+  if (list !== undefined) {
+    const deliveryIds = list.split('","');
+    return deliveryIds.length > DELIVERY_IDS_MAX ? undefined : { type: 'received', deliveryIds };
+  }
   const parts = PLAIN_MESSAGE.exec(text);
   if (parts === null) return undefined;
   const content = parts[3] ?? '';

@@ -4,6 +4,13 @@
  */
 import { StorageFailed } from '../exchange/ports.ts';
 
+/**
+ * A flush costs the same for one as for many, most of it inside the kernel. So while many write at once, a batch waits for as many as
+ * the one before it had, for at most so long: whoever was answered last is about to write again.
+ */
+const GATHER_MS = 1;
+const GATHERED_MAX = 64;
+
 /** One transaction does not hold up the event loop for longer than so many operations take. */
 const OPERATIONS_MAX = 1_024;
 
@@ -31,15 +38,22 @@ export interface Transactions {
 
 interface Operation {
   readonly writes: boolean;
-  /** Does it and returns how to tell. */
-  perform(): () => void;
-  reject(error: StorageFailed): void;
+  readonly work: () => unknown;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: StorageFailed) => void;
+  result: unknown;
+  /** It alone was undone. */
+  failed: StorageFailed | undefined;
 }
 
 export class GroupCommit {
   readonly #transactions: Transactions;
   readonly #queue: Operation[] = [];
   #state: 'running' | 'stopped' | 'dead' = 'running';
+  /** Operations in the queue that write, and how many the last batch had of them. */
+  #writing = 0;
+  #wroteLast = 0;
+  #gathering: NodeJS.Timeout | undefined;
 
   constructor(transactions: Transactions) {
     this.#transactions = transactions;
@@ -56,7 +70,7 @@ export class GroupCommit {
 
   /** Does at once what waits. */
   flush(): void {
-    while (this.#queue.length > 0) this.#turn();
+    while (this.#queue.length > 0) this.#begin();
   }
 
   /** Does what waits, and nothing from now on. */
@@ -70,6 +84,7 @@ export class GroupCommit {
     if (this.#state === 'dead') return;
     this.#state = 'dead';
     this.#queue.length = 0;
+    clearTimeout(this.#gathering);
     this.#transactions.fatal(error);
   }
 
@@ -77,49 +92,74 @@ export class GroupCommit {
     if (this.#state === 'stopped') return Promise.reject(new StorageFailed('the store is closed'));
     return new Promise<T>((resolve, reject) => {
       if (this.#state === 'dead') return;
-      this.#queue.push({
-        writes,
-        perform() {
-          const result = work();
-          return () => resolve(result);
-        },
-        reject,
-      });
+      const tell = resolve as (result: unknown) => void;
+      this.#queue.push({ writes, work, resolve: tell, reject, result: undefined, failed: undefined });
+      if (writes) this.#writing++;
       if (this.#queue.length === 1) setImmediate(() => this.#turn());
+      else if (this.#gathering !== undefined && this.#writing >= Math.min(this.#wroteLast, GATHERED_MAX)) this.#soon();
     });
   }
 
   #turn(): void {
+    if (this.#writing === 0 || this.#writing >= Math.min(this.#wroteLast, GATHERED_MAX)) this.#begin();
+    else this.#gathering = setTimeout(() => this.#begin(), GATHER_MS);
+  }
+
+  /** As many are here as were waited for: at the end of this turn, since more may come in it. */
+  #soon(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    setImmediate(() => this.#begin());
+  }
+
+  #begin(): void {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
     const batch = this.#queue.splice(0, OPERATIONS_MAX);
+    this.#wroteLast = this.#writing;
+    this.#writing = 0;
+    for (const { writes } of this.#queue) if (writes) this.#writing++;
+    this.#wroteLast -= this.#writing;
     if (this.#queue.length > 0) setImmediate(() => this.#turn());
     this.#perform(batch);
   }
 
-  #perform(batch: readonly Operation[]): void {
+  /**
+   * Nearly always all of a batch succeed: one transaction is all that they need. If one fails, all is undone and done again, each so that
+   * it can be undone alone.
+   */
+  #perform(batch: readonly Operation[], isEachAlone = false): void {
     if (batch.length === 0) return;
     try {
-      this.#transact(batch);
+      this.#transact(batch, isEachAlone);
     } catch (error) {
-      this.#failed(batch, error);
+      if (!isEachAlone && this.#transactions.judge(error) === 'operation' && this.#rolledBack())
+        this.#perform(batch, true);
+      else this.#failed(batch, error);
     }
   }
 
-  #transact(batch: readonly Operation[]): void {
+  #transact(batch: readonly Operation[], isEachAlone: boolean): void {
     const startedAt = performance.now();
-    const writing = batch.filter((operation) => operation.writes).length;
+    let writing = 0;
+    for (const { writes } of batch) if (writes) writing++;
     this.#transactions.begin(writing > 0);
-    const tell = batch.map((operation) => this.#attempt(operation));
+    for (const operation of batch)
+      if (isEachAlone) this.#attempt(operation);
+      else operation.result = operation.work();
     this.#transactions.commit();
     if (writing > 0) this.#transactions.committed(performance.now() - startedAt, writing);
-    for (const say of tell) say();
+    for (const { failed, result, resolve, reject } of batch)
+      if (failed === undefined) resolve(result);
+      else reject(failed);
   }
 
-  #attempt(operation: Operation): () => void {
+  #attempt(operation: Operation): void {
     try {
-      return operation.writes ? this.#transactions.alone(operation.perform) : operation.perform();
+      operation.result = operation.writes ? this.#transactions.alone(operation.work) : operation.work();
     } catch (error) {
       if (this.#transactions.judge(error) !== 'operation') throw error;
-      return () => operation.reject(failure(error));
+      operation.failed = failure(error);
     }
   }
 

@@ -8,7 +8,16 @@ import {
   type WaitingMessage,
   type WaitingReceipt,
 } from '../exchange/ports.ts';
-import { byAge, bytesOnDisk, EXPIRED_MAX, type LocalStore, RECEIPTS_MAX, receiptOf, type StoreCounts, withinBytes } from './rules.ts';
+import {
+  byAge,
+  bytesOnDisk,
+  EXPIRED_MAX,
+  type LocalStore,
+  RECEIPTS_MAX,
+  receiptOf,
+  type StoreCounts,
+  withinBytes,
+} from './rules.ts';
 
 /** Everything of one keyed user. */
 interface Holder {

@@ -1,6 +1,10 @@
 /** What every store has to decide alike, and what a store inside this process offers beside the port. */
 import type { DurableConnection, ReceiptStatus, Store, WaitingMessage, WaitingReceipt } from '../exchange/ports.ts';
 
+/** The public key of a name that is banned: no key is like it, so nobody can identify with the name. */
+export const NOBODYS_KEY = '';
+/** The last moment that a Date can have: a name last used then never lapses. */
+export const FOR_EVER = 8_640_000_000_000_000;
 /** Receipts that wait for one user; beyond it the oldest are dropped. */
 export const RECEIPTS_MAX = 1_000;
 /** Old messages, and unused bindings, that one call of `expire` takes: nobody else is served meanwhile. */

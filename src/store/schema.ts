@@ -14,11 +14,7 @@ export interface Migration {
 /** Tells our files from those of other programs: `mAGI`. */
 const APPLICATION_ID = 0x6d414749;
 
-/**
- * Why `pad`: SQLite moves rows between its pages and may leave a copy behind, which `secure_delete` does not find when the row is
- * deleted. It never moves what does not fit into a page with the rest of the row (more than 4,061 bytes: "overflow", section 1.6 of its
- * file format), and overwrites that when it goes. So `content` stands behind so many zeros that no part of it is ever in a row's first page.
- */
+/** Why the contents have a table of their own: see slots.ts. */
 export const MIGRATIONS: readonly Migration[] = [
   {
     readableBy: 1,
@@ -30,13 +26,14 @@ export const MIGRATIONS: readonly Migration[] = [
       INSERT INTO meta (key, value) VALUES ('epoch', 0), ('readable_by', 1);
 
       CREATE TABLE users (
-        key TEXT PRIMARY KEY,
+        number INTEGER PRIMARY KEY,
+        key TEXT NOT NULL UNIQUE,
         username TEXT NOT NULL,
         nickname TEXT NOT NULL,
         public_key TEXT NOT NULL,
         used_at INTEGER NOT NULL,
         friends INTEGER NOT NULL DEFAULT 0
-      ) STRICT, WITHOUT ROWID;
+      ) STRICT;
       CREATE INDEX users_alone ON users (used_at) WHERE friends = 0;
 
       CREATE TABLE connections (
@@ -65,10 +62,19 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE INDEX invites_by_user ON invites (user_key);
       CREATE INDEX invites_by_expiry ON invites (expires_at);
 
+      CREATE TABLE small_slots (
+        slot INTEGER PRIMARY KEY,
+        content BLOB NOT NULL
+      ) STRICT;
+      CREATE TABLE large_slots (
+        slot INTEGER PRIMARY KEY,
+        content BLOB NOT NULL
+      ) STRICT;
+
       CREATE TABLE messages (
         seq INTEGER PRIMARY KEY,
         type TEXT NOT NULL,
-        recipient TEXT NOT NULL REFERENCES users (key),
+        recipient INTEGER NOT NULL,
         sender TEXT NOT NULL,
         username TEXT NOT NULL,
         nickname TEXT NOT NULL,
@@ -76,10 +82,10 @@ export const MIGRATIONS: readonly Migration[] = [
         reply_to TEXT,
         bytes INTEGER NOT NULL,
         taken_at INTEGER NOT NULL,
-        pad BLOB NOT NULL DEFAULT (zeroblob(4062)),
-        content TEXT NOT NULL
+        slot INTEGER NOT NULL,
+        more TEXT,
+        length INTEGER NOT NULL
       ) STRICT;
-      CREATE INDEX messages_waiting ON messages (recipient, seq);
 
       CREATE TABLE receipts (
         seq INTEGER PRIMARY KEY,
@@ -103,18 +109,17 @@ export interface Database {
 }
 
 /** Refuses the file of another program before anything in it is changed. */
-export function assertOurs(db: Database): void {
+export function assertOurs(db: Database, mayBeEmpty: boolean): void {
   const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get();
   const isOurs = db.pragma('application_id', { simple: true }) === APPLICATION_ID;
-  if (!isOurs && tables !== 0) throw new StorageFailed('it is the database of another program');
+  if (!isOurs && !(mayBeEmpty && tables === 0)) throw new StorageFailed('it is the database of another program');
 }
 
 /** Brings the tables up to these steps and begins a new epoch, in one transaction. Returns the epoch. After an error the
  * database has to be closed, which undoes what was begun. */
 export function begin(db: Database, migrations: readonly Migration[]): number {
   db.exec('BEGIN IMMEDIATE');
-  const version = Number(db.pragma('user_version', { simple: true }));
-  if (version > migrations.length) assertReadable(db, version, migrations.length);
+  const version = assertReadable(db, migrations.length);
   for (const [index, { sql, readableBy }] of migrations.entries())
     if (index >= version) {
       db.exec(sql);
@@ -127,10 +132,14 @@ export function begin(db: Database, migrations: readonly Migration[]): number {
   return Number(epoch);
 }
 
-function assertReadable(db: Database, version: number, own: number): void {
+/** Refuses what only a newer release can work with. Returns the file's version; `own`: of this release. */
+export function assertReadable(db: Database, own = MIGRATIONS.length): number {
+  const version = Number(db.pragma('user_version', { simple: true }));
+  if (version <= own) return version;
   const readableBy = Number(db.prepare(`SELECT value FROM meta WHERE key = 'readable_by'`).pluck().get());
   if (readableBy > own)
     throw new StorageFailed(
       `a newer release wrote it (schema ${version}, readable by ${readableBy} or later; this release knows ${own}): use that release`,
     );
+  return version;
 }

@@ -1,11 +1,13 @@
 /**
- * The store on disk: one SQLite file beside its write-ahead log. The only file that knows the package.
+ * The store on disk: one SQLite file beside its write-ahead log. The only file that knows the package, whose native part the build puts
+ * inside the bundle.
  *
  * What is on disk, and how long: content lies in the tables while it waits, and `secure_delete` overwrites it when it goes. The log
  * (`-wal`) holds what was written since it was last emptied; it is emptied when nothing was written for a second, at the latest after
  * ten, and when it has grown to 4 MiB. Emptying gives its blocks back to the file system.
  */
-import { closeSync, openSync } from 'node:fs';
+import { chownSync, closeSync, openSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { StorageFailed } from '../exchange/ports.ts';
 import { GroupCommit, Undo } from './group.ts';
@@ -16,6 +18,8 @@ import type { Prepare, Value } from './statements.ts';
 import { Tables } from './tables.ts';
 import { codeOf, reasonOf, transactionsOf } from './transactions.ts';
 
+/** The store's name in the data folder. */
+export const STORE_FILE = 'exchange.sqlite';
 /** How long to wait for an operator's command that writes. */
 const BUSY_MS = 5_000;
 
@@ -24,8 +28,6 @@ export interface SqliteOptions {
   readonly fatal: (message: string) => void;
   /** Told how long each commit held up the event loop, and how many operations it stored. */
   readonly committed?: (milliseconds: number, operations: number) => void;
-  /** The opened addon, where it is not to be found beside the package. */
-  readonly nativeBinding?: object;
   /** False for an operator's command, which may work while an exchange serves from the file. */
   readonly serving?: boolean;
   /** The pages of 4 KiB that the file may have. */
@@ -36,42 +38,48 @@ export interface SqliteOptions {
 
 /**
  * Opens the store, making the file if there is none. One process at a time may serve from it. Throws StorageFailed with one line
- * that an operator understands: another exchange serves from it, a newer release wrote it, it is damaged, it cannot be opened.
+ * that an operator understands: an exchange serves from it, a newer release wrote it, it is damaged, it cannot be opened.
  */
 export function openSqlite(path: string, options: SqliteOptions): LocalStore {
   const opened: Database.Database[] = [];
-  const open = (file: string, timeout: number): Database.Database => {
-    makePrivate(file);
-    // The types of the package do not know yet that an addon may be given.
-    const nativeBinding = options.nativeBinding as string | undefined;
-    const db = new Database(file, { timeout, ...(nativeBinding === undefined ? {} : { nativeBinding }) });
-    opened.unshift(db);
-    return db;
-  };
   const closeAll = (): void => {
     for (const db of opened.splice(0)) db.close();
   };
   try {
-    if (options.serving !== false) lock(open(`${path}.lock`, 0));
-    return serve(open(path, BUSY_MS), path, options, closeAll);
+    if (options.serving !== false) opened.push(lock(path));
+    const db = openFile(path);
+    opened.unshift(db);
+    return serve(db, path, options, closeAll);
   } catch (error) {
     closeAll();
     throw new StorageFailed(`the store ${JSON.stringify(path)} cannot be used: ${reasonOf(error)}`, { cause: error });
   }
 }
 
-/** The operating system lets go of it when the process ends, however that comes about. */
-function lock(db: Database.Database): void {
+/** Opens a database for reading and writing, or for reading alone; makes the former if there is none. */
+export function openFile(path: string, { readonly = false, timeout = BUSY_MS } = {}): Database.Database {
+  if (!readonly) makePrivate(path);
+  return new Database(path, { timeout, readonly });
+}
+
+/**
+ * Holds the store at `path` for this process alone, until what is returned is closed. The operating system lets go of it when the
+ * process ends, however that comes about.
+ */
+export function lock(path: string): Database.Database {
+  const db = openFile(`${path}.lock`, { timeout: 0 });
   try {
     db.exec('BEGIN EXCLUSIVE');
+    return db;
   } catch (error) {
+    db.close();
     if (codeOf(error) !== 'SQLITE_BUSY') throw error;
-    throw new StorageFailed('another exchange serves from it; stop that one, or give this one a DATA_DIR of its own');
+    throw new StorageFailed('an exchange serves from it; stop that one, or use another DATA_DIR');
   }
 }
 
 function serve(db: Database.Database, path: string, options: SqliteOptions, closeAll: () => void): LocalStore {
-  assertOurs(db);
+  assertOurs(db, true);
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma('secure_delete = ON');
@@ -137,9 +145,13 @@ function serve(db: Database.Database, path: string, options: SqliteOptions, clos
   };
 }
 
-function makePrivate(file: string): void {
+/** Makes an empty file that its owner alone may read. An operator who is root makes it for whom the folder belongs to. */
+export function makePrivate(file: string): void {
   try {
     closeSync(openSync(file, 'wx', 0o600));
+    if (process.getuid?.() !== 0) return;
+    const { uid, gid } = statSync(dirname(file));
+    chownSync(file, uid, gid);
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
   }

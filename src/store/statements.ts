@@ -7,6 +7,8 @@ import type {
   WaitingMessage,
   WaitingReceipt,
 } from '../exchange/ports.ts';
+import { LARGE_BYTES, type Place, SMALL_BYTES } from './slots.ts';
+import type { Counted } from './waiting.ts';
 
 export type Value = string | number | null | Uint8Array;
 
@@ -14,15 +16,20 @@ interface Statement<Row> {
   run(...values: Value[]): { readonly changes: number };
   get(...values: Value[]): Row | undefined;
   all(...values: Value[]): Row[];
-  iterate(...values: Value[]): IterableIterator<Row>;
 }
 
 export type Prepare = <Row>(sql: string) => Statement<Row>;
 
-/** Rows as they come: SQL's null is our undefined. */
-export type MessageRow = Omit<WaitingMessage, 'replyTo'> & { readonly replyTo: string | null };
+/** Rows as they come: SQL's null is our undefined. Without a content: it has several slots. */
+export interface MessageRow extends Omit<WaitingMessage, 'recipient' | 'replyTo' | 'content'>, Place {
+  readonly replyTo: string | null;
+  readonly content: string | null;
+}
 export type ReceiptRow = Omit<WaitingReceipt, 'reason'> & { readonly reason: string | null };
 export type InviteRow = Omit<Invite, 'durable'>;
+
+/** What has to be known of a message that goes. */
+export interface Gone extends Counted, Pick<Place, 'slot' | 'more'> {}
 
 export interface ConnectionRow {
   readonly id: string;
@@ -31,12 +38,30 @@ export interface ConnectionRow {
   readonly madeAt: DurableConnection['madeAt'];
 }
 
+const GONE = 'seq, sender, bytes, slot, more';
 const INVITE = 'code, user_key AS userKey, user_id AS userId, expires_at AS expiresAt';
 const USER = 'key, username, nickname, public_key AS publicKey, used_at AS usedAt';
 const CONNECTION = 'id, user_a AS userA, user_b AS userB, made_at AS madeAt';
-const MESSAGE =
-  'seq, type, recipient, sender, username, nickname, id, reply_to AS replyTo, content, bytes, taken_at AS takenAt';
+/** Messages name their recipient by its number: it is shorter, and what is left of a row that was moved tells no name. */
+const NUMBER = '(SELECT number FROM users WHERE key = ?)';
+const IN_SLOT = 'CAST(substr(content, 1, length) AS TEXT) FROM';
+const MESSAGE = `seq, type, sender, username, nickname, id, reply_to AS replyTo, bytes, taken_at AS takenAt, slot, more, length,
+  CASE WHEN more IS NOT NULL THEN NULL
+    WHEN slot > 0 THEN (SELECT ${IN_SLOT} small_slots WHERE small_slots.slot = messages.slot)
+    ELSE (SELECT ${IN_SLOT} large_slots WHERE large_slots.slot = -messages.slot) END AS content`;
 const RECEIPT = 'seq, recipient, friend, id, status, reason, at';
+
+export type SlotStatements = ReturnType<typeof slotStatements>;
+
+function slotStatements(prepare: Prepare, table: string, bytes: number) {
+  return {
+    last: prepare<{ slot: number }>(`SELECT slot FROM ${table} ORDER BY slot DESC LIMIT 1`),
+    add: prepare(`INSERT INTO ${table} (slot, content) VALUES (?, ?)`),
+    write: prepare(`UPDATE ${table} SET content = ? WHERE slot = ?`),
+    wipe: prepare(`UPDATE ${table} SET content = zeroblob(${bytes}) WHERE slot = ?`),
+    read: prepare<{ content: Uint8Array }>(`SELECT content FROM ${table} WHERE slot = ?`),
+  };
+}
 
 export type Statements = ReturnType<typeof statements>;
 
@@ -73,24 +98,25 @@ export function statements(prepare: Prepare) {
       `DELETE FROM connections WHERE user_a = ? OR user_b = ? RETURNING ${CONNECTION}`,
     ),
 
-    count: prepare<{ messages: number; bytes: number }>(
-      'SELECT count(*) AS messages, coalesce(sum(bytes), 0) AS bytes FROM messages',
+    small: slotStatements(prepare, 'small_slots', SMALL_BYTES),
+    large: slotStatements(prepare, 'large_slots', LARGE_BYTES),
+
+    waitingAll: prepare<Gone>(
+      `SELECT key AS recipient, ${GONE} FROM messages JOIN users ON number = recipient ORDER BY seq`,
     ),
     oldest: prepare<{ takenAt: number }>('SELECT taken_at AS takenAt FROM messages ORDER BY seq LIMIT 1'),
-    waiting: prepare<WaitingHead>('SELECT seq, sender, id, bytes FROM messages WHERE recipient = ? ORDER BY seq'),
+    head: prepare<WaitingHead>('SELECT seq, sender, id, bytes FROM messages WHERE seq = ?'),
+    // Refused when there is no such user.
     putMessage: prepare(`
-      INSERT INTO messages (seq, type, recipient, sender, username, nickname, id, reply_to, content, bytes, taken_at)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+      INSERT INTO messages
+        (seq, type, recipient, sender, username, nickname, id, reply_to, bytes, taken_at, slot, more, length)
+      VALUES (?, ?, ${NUMBER}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     renameSender: prepare('UPDATE messages SET sender = ? WHERE sender = ?'),
-    nextMessages: prepare<MessageRow>(
-      `SELECT ${MESSAGE} FROM messages WHERE recipient = ? AND seq > ? ORDER BY seq LIMIT ?`,
-    ),
-    removeMessage: prepare<{ bytes: number }>('DELETE FROM messages WHERE seq = ? AND recipient = ? RETURNING bytes'),
-    removeMessagesFrom: prepare<MessageRow>(
-      `DELETE FROM messages WHERE recipient = ? AND sender = ? RETURNING ${MESSAGE}`,
-    ),
-    removeMessagesFor: prepare<MessageRow>(`DELETE FROM messages WHERE recipient = ? RETURNING ${MESSAGE}`),
-    oldestMessages: prepare<MessageRow>(`SELECT ${MESSAGE} FROM messages ORDER BY seq LIMIT ?`),
+    message: prepare<MessageRow>(`SELECT ${MESSAGE} FROM messages WHERE seq = ?`),
+    removeMessage: prepare<Omit<Gone, 'recipient'>>(`DELETE FROM messages WHERE seq = ? RETURNING ${GONE}`),
+    oldestMessages: prepare<{ recipient: string; seq: number; takenAt: number }>(`
+      SELECT (SELECT key FROM users WHERE number = recipient) AS recipient, seq, taken_at AS takenAt
+      FROM messages ORDER BY seq LIMIT ?`),
 
     // In place of an earlier receipt of the same message; for a name that is not bound it is not kept.
     putReceipt: prepare(`

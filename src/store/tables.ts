@@ -1,6 +1,6 @@
 /**
  * What each operation of the store does to the tables, inside a transaction that others begin and end. Beside the tables, in memory
- * alone: guests' invites, which must not touch the disk, and the sum of what waits, which would cost a page of every commit.
+ * alone: guests' invites, which must not touch the disk.
  */
 import {
   type DurableConnection,
@@ -12,32 +12,37 @@ import {
   type WaitingReceipt,
 } from '../exchange/ports.ts';
 import type { Undo } from './group.ts';
-import { byAge, bytesOnDisk, EXPIRED_MAX, RECEIPTS_MAX, receiptOf, type StoreCounts, withinBytes } from './rules.ts';
-import { type ConnectionRow, type MessageRow, type Prepare, type Statements, statements } from './statements.ts';
+import { byAge, EXPIRED_MAX, RECEIPTS_MAX, receiptOf, type StoreCounts, withinBytes } from './rules.ts';
+import { Slots } from './slots.ts';
+import { type ConnectionRow, type Prepare, type Statements, statements } from './statements.ts';
+import { Waiting } from './waiting.ts';
 
 export class Tables {
   readonly #sql: Statements;
   readonly #undo: Undo;
   readonly #guestInvites = new Map<string, Invite>();
-  #messages = 0;
-  #bytes = 0;
+  readonly #slots: Slots;
+  readonly #waiting: Waiting;
 
   constructor(prepare: Prepare, undo: Undo) {
     this.#sql = statements(prepare);
     this.#undo = undo;
+    this.#slots = new Slots(this.#sql, undo);
+    this.#waiting = new Waiting(undo);
     this.recount();
   }
 
   /** To be called when another process has written. */
   recount(): void {
-    const { messages = 0, bytes = 0 } = this.#sql.count.get() ?? {};
-    this.#messages = messages;
-    this.#bytes = bytes;
+    const rows = this.#sql.waitingAll.all();
+    this.#slots.recount(rows);
+    this.#waiting.recount(rows);
   }
 
   counts(): StoreCounts {
     const oldestAt = this.#sql.oldest.get()?.takenAt ?? undefined;
-    return { messages: this.#messages, bytes: this.#bytes, oldestAt };
+    const { messages, bytes } = this.#waiting;
+    return { messages, bytes, oldestAt };
   }
 
   // --- invites ---------------------------------------------------------------------------------------------------------------
@@ -120,9 +125,10 @@ export class Tables {
   #forgetAlone({ key, publicKey }: Pick<KeyedUser, 'key' | 'publicKey'>): WaitingMessage[] {
     this.#sql.removeInvitesOf.run(key);
     for (const invite of this.#guestInvites.values()) if (invite.userKey === key) this.#removeGuestInvite(invite);
-    const messages = this.#removed(this.#sql.removeMessagesFor.all(key));
+    const messages = [...this.#read(key, this.#waiting.of(key))];
+    this.#remove(key, messages);
     this.#sql.removeReceiptsFor.run(key);
-    this.#sql.renameSender.run(forgottenSender(key, publicKey), key);
+    this.#renameSender(key, forgottenSender(key, publicKey));
     this.#sql.removeUser.run(key);
     return messages;
   }
@@ -143,7 +149,8 @@ export class Tables {
 
   endConnection(id: string, leaver: string, other: string, nextSeq: () => number, now: number): WaitingReceipt[] {
     if (this.#sql.removeConnection.run(id).changes === 0) return [];
-    const messages = this.#removed(this.#sql.removeMessagesFrom.all(leaver, other));
+    const messages = [...this.#read(leaver, this.#waiting.of(leaver))].filter(({ sender }) => sender === other);
+    this.#remove(leaver, messages);
     const receipts = messages.map((message) => receiptOf(message, 'left', nextSeq(), now));
     this.putReceipts(receipts);
     return receipts;
@@ -152,47 +159,59 @@ export class Tables {
   // --- mailboxes -------------------------------------------------------------------------------------------------------------
 
   get totalBytes(): number {
-    return bytesOnDisk({ messages: this.#messages, bytes: this.#bytes });
+    return this.#waiting.onDisk;
   }
 
   waiting(recipient: string): WaitingHead[] {
-    return this.#sql.waiting.all(recipient);
+    return this.#waiting.of(recipient).flatMap((seq) => this.#sql.head.get(seq) ?? []);
   }
 
   putMessages(messages: readonly WaitingMessage[]): void {
     for (const message of messages) {
       const { seq, type, recipient, sender, username, nickname, id, replyTo, content, bytes, takenAt } = message;
-      const from = [sender, username, nickname] as const;
-      this.#sql.putMessage.run(seq, type, recipient, ...from, id, replyTo ?? null, content, bytes, takenAt);
-      this.#count(1, bytes);
+      const { slot, more, length } = this.#slots.put(content);
+      const about = [seq, type, recipient, sender, username, nickname, id, replyTo ?? null, bytes, takenAt];
+      this.#sql.putMessage.run(...about, slot, more, length);
+      this.#waiting.add({ recipient, seq, sender, bytes });
     }
   }
 
   nextMessages(recipient: string, afterSeq: number, count: number, bytes: number): WaitingMessage[] {
-    return withinBytes(readMessages(this.#sql.nextMessages.iterate(recipient, afterSeq, count)), bytes);
+    return withinBytes(this.#read(recipient, this.#waiting.after(recipient, afterSeq, count)), bytes);
   }
 
   acknowledge(recipient: string, seqs: readonly number[], receipts: readonly WaitingReceipt[]): void {
-    for (const seq of seqs) {
-      const gone = this.#sql.removeMessage.get(seq, recipient);
-      if (gone !== undefined) this.#count(-1, -gone.bytes);
-    }
+    this.#remove(
+      recipient,
+      seqs.map((seq) => ({ seq })),
+    );
     this.putReceipts(receipts);
   }
 
-  /** Reads the rows of a DELETE, whose order SQL leaves open. */
-  #removed(rows: readonly MessageRow[]): WaitingMessage[] {
-    this.#count(-rows.length, -rows.reduce((sum, { bytes }) => sum + bytes, 0));
-    return [...readMessages(rows)].sort((one, other) => one.seq - other.seq);
+  #remove(recipient: string, messages: readonly { readonly seq: number }[]): void {
+    for (const { seq } of messages) {
+      const gone = this.#waiting.has(recipient, seq) ? this.#sql.removeMessage.get(seq) : undefined;
+      if (gone === undefined) continue;
+      this.#slots.wipe(gone);
+      this.#waiting.remove({ ...gone, recipient });
+    }
   }
 
-  #count(messages: number, bytes: number): void {
-    this.#messages += messages;
-    this.#bytes += bytes;
-    this.#undo.add(() => {
-      this.#messages -= messages;
-      this.#bytes -= bytes;
-    });
+  #renameSender(from: string, to: string): void {
+    if (this.#waiting.sentBy(from) === 0) return;
+    this.#sql.renameSender.run(to, from);
+    this.#waiting.renameSender(from, to);
+  }
+
+  /** Reads only as far as the reader goes. */
+  *#read(recipient: string, seqs: readonly number[]): Generator<WaitingMessage> {
+    for (const seq of seqs) {
+      const row = this.#sql.message.get(seq);
+      if (row === undefined) continue;
+      const { slot, more, length, content, replyTo, ...rest } = row;
+      const text = content ?? this.#slots.read({ slot, more, length });
+      yield { ...rest, recipient, replyTo: replyTo ?? undefined, content: text };
+    }
   }
 
   // --- receipts --------------------------------------------------------------------------------------------------------------
@@ -225,20 +244,15 @@ export class Tables {
     const messages: WaitingMessage[] = [];
     for (const user of this.#sql.unusedUsers.all(unusedBefore, EXPIRED_MAX))
       if (messages.length < EXPIRED_MAX) messages.push(...this.#forgetAlone(user));
-    for (const message of readMessages(this.#sql.oldestMessages.all(EXPIRED_MAX))) {
-      if (message.takenAt >= takenBefore) continue;
-      this.#sql.removeMessage.get(message.seq, message.recipient);
-      this.#count(-1, -message.bytes);
-      messages.push(message);
+    for (const { recipient, seq, takenAt } of this.#sql.oldestMessages.all(EXPIRED_MAX)) {
+      if (takenAt >= takenBefore) continue;
+      messages.push(...this.#read(recipient, [seq]));
+      this.#remove(recipient, [{ seq }]);
     }
     const receipts = messages.map((message) => receiptOf(message, 'expired', nextSeq(), now));
     this.putReceipts(receipts);
     return { receipts, messages };
   }
-}
-
-function* readMessages(rows: Iterable<MessageRow>): Generator<WaitingMessage> {
-  for (const row of rows) yield { ...row, replyTo: row.replyTo ?? undefined };
 }
 
 function readConnection({ id, userA, userB, madeAt }: ConnectionRow): DurableConnection {

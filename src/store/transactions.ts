@@ -79,7 +79,8 @@ export function failureOf(error: unknown): Trouble {
 /** One line for the operator. */
 export function reasonOf(error: unknown): string {
   const code = codeOf(error);
-  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code)) return `it is damaged (${code}); put back a copy of it, or move it away`;
+  if (/^SQLITE_(CORRUPT|NOTADB)/.test(code))
+    return `it is damaged (${code}); put a copy back (magi-exchange restore FILE), or move it away`;
   if (code.startsWith('SQLITE_IOERR')) return `the disk fails or is full (${code})`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -63,6 +63,8 @@ export class Guest {
   readonly client: Client;
   /** What it was told and no test has taken yet, oldest first. */
   told: Json[] = [];
+  /** All that it was ever told, as it stood in the frame. */
+  readonly texts: string[] = [];
   pings = 0;
   /** What a keyed client was told when it identified. */
   identified: Json = {};
@@ -111,13 +113,22 @@ export class World {
 
   constructor(
     limits: Partial<Limits> = {},
-    parts: { store?: Store; draws?: string[]; expectsFailures?: boolean; policy?: Partial<Policy> } = {},
+    parts: {
+      store?: Store;
+      draws?: string[];
+      expectsFailures?: boolean;
+      policy?: Partial<Policy>;
+      hosts?: readonly string[];
+      /** Ids count from here: those of an earlier run are not made again. */
+      ids?: number;
+    } = {},
   ) {
     this.store = parts.store ?? memoryStore(1);
     this.expectsFailures = parts.expectsFailures ?? false;
+    this.#ids = parts.ids ?? 0;
     const ports = { wire: this.#wire(), store: this.store, observer: this.#observer(), clock: () => this.now };
     const chance = this.#chance(parts.draws ?? []);
-    const keys = { verify: isSigned, hosts: () => [HOST, '127.0.0.1:8082'] };
+    const keys = { verify: isSigned, hosts: () => parts.hosts ?? [HOST, '127.0.0.1:8082'] };
     this.exchange = new Exchange({ ...DEFAULT_LIMITS, ...limits }, { ...ports, chance, keys }, '1.2.3', {
       ...DEFAULT_POLICY,
       ...parts.policy,
@@ -252,7 +263,9 @@ export class World {
     const hear = (clientId: string, text: string) => {
       const message = JSON.parse(text) as Json;
       assert.equal(ServerMessage.parse(message), message);
-      this.#guests.get(clientId)?.told.push(message);
+      const guest = this.#guests.get(clientId);
+      guest?.told.push(message);
+      guest?.texts.push(text);
     };
     const listeners = (topic: string) => this.topics.get(topic) ?? new Set();
     return {
@@ -286,7 +299,7 @@ export class World {
         this.forwarded.push({ type, from: from.user.key, to: from.other.user.key, length });
       },
       kept: (type, length) => void this.kept.push({ type, length }),
-      mailed: (what, sender, recipient) => void this.mailed.push(`${what} ${sender?.key ?? '?'}>${recipient.key}`),
+      mailed: (what, from, recipient) => void this.mailed.push(`${what} ${from?.user.key ?? '?'}>${recipient.key}`),
       refused: (_client, code) => void this.refused.push(code),
       happened: (event) => void this.events.push(event),
       failed: (where, error) => void this.failures.push({ where, error }),

@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { type EventName, type Fields, LEVELS, type Level } from '../../src/observe/events.ts';
-import { forwardedWay, Log } from '../../src/observe/log.ts';
+import { Log, makeWay } from '../../src/observe/log.ts';
 import { Output } from '../../src/observe/output.ts';
 import { type Json, suite } from '../harness.ts';
 
@@ -78,13 +78,13 @@ test('a message that was forwarded is logged like any other event, whenever and 
       log.follow((line) => followed.push(line));
       const fields = { conn: 'abc123', from: 'u_11111111', to: 'u_22222222' };
       const way = {
-        question: forwardedWay('question', fields.conn, fields.from, fields.to),
-        answer: forwardedWay('answer', fields.conn, fields.from, fields.to),
+        question: makeWay('question_forwarded', fields.conn, fields.from, fields.to),
+        answer: makeWay('answer_forwarded', fields.conn, fields.from, fields.to),
       };
       let now = NOW;
       for (const [type, isLater, moment, length] of messages) {
         if (isLater) now = moment;
-        log.forwarded(way[type], now, length);
+        log.onWay(way[type], now, length);
         log.entry(`${type}_forwarded`, now, { ...fields, length });
       }
       for (const lines of [written(), followed, log.recent(0, 'debug')])
@@ -120,7 +120,7 @@ test('what is below the level is neither written nor kept nor followed', () => {
     const followed: string[] = [];
     log.follow((line) => followed.push(line));
     for (const event of events) log.entry(event, NOW);
-    log.forwarded(forwardedWay('question', 'c', 'f', 't'), NOW, 1);
+    log.onWay(makeWay('question_forwarded', 'c', 'f', 't'), NOW, 1);
     const lines = written();
     const names = lines.map((line) => (JSON.parse(line) as Json).event);
     assert.equal(names, level === 'debug' || level === 'info' ? [...expected, 'question_forwarded'] : expected);

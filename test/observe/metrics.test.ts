@@ -13,6 +13,10 @@ const GAUGES: Gauges = {
   refusedCodes: () => 15,
   viewers: () => 16,
   logLinesDropped: () => 17,
+  mailboxMessages: () => 19,
+  mailboxBytes: () => 20,
+  mailboxOldest: () => 21,
+  diskFree: () => 22,
   eventLoopDelayP99: () => 18,
 };
 
@@ -38,6 +42,8 @@ test('the gauges are asked when Prometheus asks', async () => {
   assert.equal(Object.fromEntries(plain), {
     ...{ magi_clients: 11, magi_users: 12, magi_connections: 13, magi_connections_total: 14 },
     ...{ magi_refused_codes_total: 15, magi_dashboard_viewers: 16, magi_log_lines_dropped_total: 17 },
+    ...{ magi_mailbox_messages: 19, magi_mailbox_bytes: 20, magi_mailbox_oldest_seconds: 21, magi_disk_free_bytes: 22 },
+    ...{ magi_messages_queued_total: 0, magi_messages_delivered_total: 0, magi_messages_expired_total: 0 },
     magi_event_loop_delay_p99_seconds: 0.018,
   });
   let clients = 1;
@@ -53,7 +59,7 @@ test('counts are told by label, and stay the same when they are read again', asy
   counts.questions = 3;
   counts.answers = 2;
   const { text } = metrics(counts, GAUGES);
-  const ours = (scraped: string) => scraped.split('\n').filter((line) => /^magi_(frames|messages|errors)/.test(line));
+  const ours = (scraped: string) => scraped.split('\n').filter((line) => /^magi_(frames|messages_forwarded|errors)/.test(line));
   const expected = [
     'magi_frames_received_total{type="ask"} 3',
     'magi_frames_received_total{type="fault"} 1',

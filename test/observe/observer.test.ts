@@ -9,11 +9,13 @@ import { describe, observer, userTag } from '../../src/observe/observer.ts';
 import { Output } from '../../src/observe/output.ts';
 import { Stats } from '../../src/observe/stats.ts';
 import { addressKind } from '../../src/server/address.ts';
+import { memoryStore } from '../../src/store/memory.ts';
 import { MINUTE, START, World, WRONG_CODE } from '../exchange/world.ts';
 import { type Json, suite } from '../harness.ts';
 
 const test = suite('observer');
 
+const NO_STORE = { store: memoryStore(1), diskFree: () => undefined };
 const KEY = Buffer.from('a key of some thirty-two bytes..');
 
 function watch() {
@@ -23,7 +25,7 @@ function watch() {
   );
   const log = new Log({ level: 'debug', format: 'json', output });
   const counts = new Counts();
-  const stats = new Stats(new World().exchange.state, counts, '1.2.3', START);
+  const stats = new Stats(new World().exchange.state, counts, NO_STORE, '1.2.3', START);
   stats.stop();
   const watching = observer({ log, counts, stats: () => stats, tagKey: KEY, addressKind });
   let lines: string[] = [];

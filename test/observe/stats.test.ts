@@ -3,10 +3,13 @@ import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { Counts } from '../../src/observe/metrics.ts';
 import { initial, Stats, uptime } from '../../src/observe/stats.ts';
+import { memoryStore } from '../../src/store/memory.ts';
 import { MINUTE, SECOND, START, UNLIMITED, World, WRONG_CODE } from '../exchange/world.ts';
 import { type Json, suite } from '../harness.ts';
 
 const test = suite('stats');
+
+const NO_STORE = { store: memoryStore(1), diskFree: () => undefined };
 
 /** Reads the stats of a world, and stops measuring. */
 function read(stats: Stats, now: number): Json {
@@ -67,14 +70,15 @@ test('the uptime in words', () => {
 
 test('an exchange that has just started', () => {
   const { eventLoopDelayP99Ms, ...rest } = read(
-    new Stats(new World().exchange.state, new Counts(), '1.2.3', START),
+    new Stats(new World().exchange.state, new Counts(), NO_STORE, '1.2.3', START),
     START,
   );
   assert.type(eventLoopDelayP99Ms, 'number');
   assert.equal(rest, {
     ...{ liveClients: 0, activeConnections: 0, totalConnections: 0, totalMessages: 0, messagesPerSecond: 0 },
     ...{ uptime: '0s', uptimeSeconds: 0, startTime: START, version: '1.2.3', connectedUsers: [], lastMessage: null },
-    ...{ handlingP99Us: 0, refusedCodes: 0, wrongCodesLocked: false, errors: {} },
+    ...{ mailboxMessages: 0, mailboxBytes: 0, mailboxOldestSeconds: 0, diskFreeBytes: null, commitP99Ms: 0 },
+    ...{ queued: 0, delivered: 0, handlingP99Us: 0, refusedCodes: 0, wrongCodesLocked: false, errors: {} },
   });
 });
 
@@ -93,7 +97,7 @@ test('clients, users and connections are counted; names are not told', async () 
   const cy = await world.identified('secret-cy');
   await world.request(bob, { type: 'disconnect', to: 'secret-ann' }, 'friend_disconnected');
   await world.connect(bob, cy);
-  const stats = new Stats(world.exchange.state, new Counts(), '1.2.3', START);
+  const stats = new Stats(world.exchange.state, new Counts(), NO_STORE, '1.2.3', START);
   const told = read(stats, START + 90 * SECOND + 999);
   assert.equal([told.liveClients, told.activeConnections, told.totalConnections, told.refusedCodes], [4, 1, 2, 1]);
   assert.equal([told.uptimeSeconds, told.uptime, told.startTime], [90, '1m 30s', START]);
@@ -115,13 +119,13 @@ test('clients, users and connections are counted; names are not told', async () 
 test('of very many users 200 are listed', async () => {
   const world = new World(UNLIMITED);
   for (let n = 0; n < 201; n++) await world.identified(`user ${n}`);
-  const told = read(new Stats(world.exchange.state, new Counts(), '1.2.3', START), START);
+  const told = read(new Stats(world.exchange.state, new Counts(), NO_STORE, '1.2.3', START), START);
   assert.equal([told.liveClients, (told.connectedUsers as Json[]).length], [201, 200]);
 });
 
 test('messages a second and handling times are those of the last second', () => {
   const counts = new Counts();
-  const stats = new Stats(new World().exchange.state, counts, '1.2.3', START);
+  const stats = new Stats(new World().exchange.state, counts, NO_STORE, '1.2.3', START);
   const second = (now: number, questions: number, answers: number) => {
     counts.questions += questions;
     counts.answers += answers;

@@ -25,17 +25,26 @@ const utf16 = fc.string({ unit });
 const wellFormed = fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }));
 const id = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 
+const proof = { publicKey: utf16, host: utf16, signature: utf16 };
 /** Commands as a client should send them. */
 const command: fc.Arbitrary<Json> = fc.oneof(
   ...[
-    { type: fc.constant('identify'), username: utf16, nickname: utf16 },
-    { type: fc.constant('connect'), code: utf16, username: utf16, nickname: utf16, from: utf16 },
+    { type: fc.constant('identify'), username: utf16, nickname: utf16, ...proof },
+    { type: fc.constant('connect'), code: utf16, username: utf16, nickname: utf16, from: utf16, ...proof },
     { type: fc.constant('ask'), content: wellFormed, to: utf16 },
     { type: fc.constant('answer'), content: wellFormed, to: utf16, replyTo: fc.jsonValue() },
     { type: fc.constant('disconnect'), to: utf16 },
-    ...['create_invite', 'list_connections', 'ping'].map((type) => ({ type: fc.constant(type) })),
+    { type: fc.constant('received'), deliveryIds: fc.array(utf16) },
+    {
+      type: fc.constant('receipt'),
+      to: utf16,
+      status: fc.constantFrom('read', 'declined'),
+      reason: fc.string({ maxLength: 100, unit }),
+    },
+    ...['create_invite', 'list_connections', 'forget_me', 'ping'].map((type) => ({ type: fc.constant(type) })),
   ].map((fields) => {
-    const needed = ['type', 'content', 'code'].filter((name) => name in fields);
+    const needed = ['type', 'content', 'code', 'deliveryIds', 'status'].filter((name) => name in fields);
+    if ('status' in fields) needed.push('id');
     if ('username' in fields && !('code' in fields)) needed.push('username');
     if ('to' in fields && !('content' in fields)) needed.push('to');
     return fc.record(
@@ -110,7 +119,14 @@ test('neither do deep nesting, long text and the innards of objects', () => {
 
 test('a command comes through as it was sent, without the fields that are not its own', () => {
   const extra = fc.dictionary(
-    fc.string().filter((name) => !/^(type|id|username|nickname|code|from|content|to|replyTo)$/.test(name)),
+    fc
+      .string()
+      .filter(
+        (name) =>
+          !/^(type|id|username|nickname|code|from|content|to|replyTo|publicKey|host|signature|deliveryIds|status|reason)$/.test(
+            name,
+          ),
+      ),
     fc.jsonValue(),
   );
   fc.assert(

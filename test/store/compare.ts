@@ -65,7 +65,7 @@ const users: fc.Arbitrary<Ask>[] = [
 ];
 
 const put: fc.Arbitrary<Ask> = fc
-  .array(fc.tuple(name, name, time, fc.nat(3_000)), { maxLength: 4 })
+  .array(fc.tuple(name, name, time, fc.nat(9_000)), { maxLength: 4 })
   .map((rows) => (store, { asked }) => {
     const content = (length: number) => 'é'.repeat(length);
     return store.putMessages(

@@ -3,7 +3,19 @@ import * as assert from 'uvu/assert';
 import { forgottenSender, StorageFailed, type Store } from '../../src/exchange/ports.ts';
 import { EXPIRED_MAX, type LocalStore, RECEIPTS_MAX } from '../../src/store/rules.ts';
 import { suite } from '../harness.ts';
-import { bind, connect, connection, counter, EVERYTHING, invite, mailbox, message, NOW, receipt, user } from './samples.ts';
+import {
+  bind,
+  connect,
+  connection,
+  counter,
+  EVERYTHING,
+  invite,
+  mailbox,
+  message,
+  NOW,
+  receipt,
+  user,
+} from './samples.ts';
 
 /** Where one test keeps its data. Opening again means: the process has ended in between. */
 export interface Place {

@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { StorageFailed } from '../../src/exchange/ports.ts';
 import { GroupCommit, type Transactions, type Trouble, Undo } from '../../src/store/group.ts';
-import { suite } from '../harness.ts';
+import { eventually, suite } from '../harness.ts';
 
 const test = suite('store: group commit');
 
@@ -20,7 +20,8 @@ function fake(failures: Record<string, Trouble> = {}) {
   const step = (name: string) => {
     done.push(name);
     const trouble = failures[name];
-    delete failures[name];
+    // A mistake of the operation's own is made again when it is done again; a disk may have room by then.
+    if (trouble !== 'operation') delete failures[name];
     if (trouble !== undefined) throw new Failure(trouble);
     return name;
   };
@@ -78,13 +79,11 @@ test('what is asked for in one turn is one transaction, in order, and told after
 test('more than a thousand operations are several transactions', async () => {
   const { done, told, write } = fake();
   for (let index = 0; index < 2_500; index++) write(`${index}`);
-  await turn();
-  await turn();
+  await eventually(() => told.length === 2_500, 'all to be told');
   assert.equal(
     done.filter((step) => step.startsWith('committed')),
     ['committed 1024', 'committed 1024', 'committed 452'],
   );
-  assert.is(told.length, 2_500);
 });
 
 test('one that fails alone is refused alone', async () => {
@@ -93,7 +92,7 @@ test('one that fails alone is refused alone', async () => {
   read('d');
   await turn();
   assert.equal(told, ['a', 'b refused', 'c', 'd refused']);
-  assert.is(done.at(-2), 'commit');
+  assert.equal(done, ['begin', 'a', 'b', 'rollback', 'begin', 'a', 'b', 'c', 'd', 'commit', 'committed 3']);
 });
 
 for (const where of ['begin', 'b', 'commit'])
