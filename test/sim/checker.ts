@@ -160,6 +160,10 @@ export class Checker implements DiskWitness {
     this.#codesUsed.add(code);
   }
 
+  clockJumped(): void {
+    this.#deliveries.clockJumped();
+  }
+
   // --- what the disk does ---
 
   stored(message: WaitingMessage): void {

@@ -2,16 +2,19 @@
  * Rules for what the exchange hands to readers: it is what the sender wrote, the two are connected, nothing comes twice or out of order,
  * and no more than a window of it is unacknowledged (protocol part 3).
  */
+import { deliveryIdOf, readDeliveryId } from '../../src/exchange/sequence.ts';
 import type { WaitingMessage } from '../../src/exchange/ports.ts';
 import type { Facts } from './facts.ts';
 import type { Frame } from './frames.ts';
-import { deliveryIdOf, type Letter, seqOf } from './letters.ts';
+import type { Letter } from './letters.ts';
 import type { Socket } from './network.ts';
 
 const WINDOW_MESSAGES_MAX = 64;
 const WINDOW_BYTES_MAX = 256 * 1024;
 /** With this much in it, a window may have no room for a large message. */
 const ROOM_FOR_LARGE_BYTES = 192 * 1024;
+/** The exchange notices what the clock says at its ticks. */
+const JUMP_NOTICED_MS = 5_000;
 
 export class Deliveries {
   readonly facts: Facts;
@@ -20,6 +23,8 @@ export class Deliveries {
   /** Of each user, what was handed out and not acknowledged: the letters by seq. */
   readonly #windows = new Map<string, Map<string, Letter>>();
 
+  readonly #receiptsAcknowledged = new Set<string>();
+  #jumpedAt = Number.NEGATIVE_INFINITY;
   /** Users whose window was full in this event. */
   readonly #wereFull = new Set<string>();
 
@@ -38,8 +43,17 @@ export class Deliveries {
   /** The user has no client left: nobody is handed anything. */
   gone(user: string): void {
     this.#windows.delete(user);
+    if (this.facts.schedule.now - this.#jumpedAt < JUMP_NOTICED_MS) this.#forgetTheAbsent();
+  }
+
+  /** The clock was set forward by more than what is acknowledged is remembered for, of users who have nobody here. */
+  clockJumped(): void {
+    this.#jumpedAt = this.facts.schedule.now;
+    this.#forgetTheAbsent();
+  }
+
+  #forgetTheAbsent(): void {
     const { letters, here } = this.facts;
-    // Of users who are away and have no friend here nothing is remembered.
     for (const letter of letters.all)
       if (!here.has(letter.recipient) && !here.has(letter.sender)) letter.rememberedLife = 0;
   }
@@ -68,15 +82,20 @@ export class Deliveries {
     const { letters, life } = this.facts;
     const meaning = this.#meanings.get(deliveryId);
     if (meaning === undefined) return;
+    if (meaning.startsWith('receipt ')) this.#receiptsAcknowledged.add(deliveryId);
     const letter = letters.byId(meaning.split(' ')[2]);
     if (letter === undefined || !meaning.startsWith('message ') || letter.recipient !== socket.user) return;
     letter.acknowledgements++;
     // Behind a command that waits it takes effect later, if at all.
     const isNow = socket.isOpen && socket.client?.waiting === undefined;
-    if (isNow) letter.acknowledgedSeq = seqOf(deliveryId);
-    const isCertain = isNow && letter.seq === seqOf(deliveryId) && this.facts.isKnown(letter);
+    if (isNow) letter.acknowledgedSeq = readDeliveryId(deliveryId);
+    const isCertain = isNow && letter.seq === readDeliveryId(deliveryId) && this.facts.isKnown(letter);
     if (isCertain) letter.rememberedLife = life;
     this.#takeOut(letter.recipient, deliveryId);
+  }
+
+  isReceiptAcknowledged(seq: number): boolean {
+    return this.#receiptsAcknowledged.has(deliveryIdOf(seq));
   }
 
   /** Whether the window of a user is about full, or was in this event. */
@@ -133,8 +152,8 @@ export class Deliveries {
     const { facts } = this;
     this.means(deliveryId, `message ${letter.recipient} ${letter.id}`);
     if (socket.had.has(deliveryId)) facts.broke('handed twice to one client', `${letter.id} as ${deliveryId}`);
-    const seq = seqOf(deliveryId);
-    if (deliveryIdOf(seq) !== deliveryId) return facts.broke('a deliveryId that is no seq', deliveryId);
+    const seq = readDeliveryId(deliveryId);
+    if (seq === undefined) return facts.broke('a deliveryId that is no seq', deliveryId);
     this.#connected(letter);
     this.taken(letter, seq);
     socket.had.add(deliveryId);

@@ -3,11 +3,12 @@
  * its crashes; the rest does not. Guests are the same without a key: nothing of theirs is kept. What it does of its own accord is
  * in `acts.ts`.
  */
+import { readDeliveryId } from '../../src/exchange/sequence.ts';
 import type { Checker } from './checker.ts';
 import type { Dice } from './dice.ts';
 import type { Frame } from './frames.ts';
 import { proof } from './keys.ts';
-import { type Letter, seqOf } from './letters.ts';
+import type { Letter } from './letters.ts';
 import type { Network, Peer, Socket } from './network.ts';
 import type { Person } from './people.ts';
 import type { Plan } from './plan.ts';
@@ -209,7 +210,7 @@ export class Device implements Peer {
     if (crashes()) return this.#crashAndReturn();
     if (!this.#shown.has(letter.id)) {
       this.#shown.add(letter.id);
-      checker.shown(this.name, letter, seqOf(frame.deliveryId));
+      checker.shown(this.name, letter, readDeliveryId(frame.deliveryId) ?? 0);
       if (crashes()) return this.#crashAndReturn();
       this.#onShown(this, letter);
     }

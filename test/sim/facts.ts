@@ -1,6 +1,7 @@
 /** What the rules of the checker share: who is here, what was written, and where to say that a rule is broken. */
+import { deliveryIdOf } from '../../src/exchange/sequence.ts';
 import type { Disk } from './disk.ts';
-import { deliveryIdOf, type Letter, Letters } from './letters.ts';
+import { type Letter, Letters } from './letters.ts';
 import { Links } from './links.ts';
 import type { Socket } from './network.ts';
 import type { Plan } from './plan.ts';

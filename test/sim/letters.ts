@@ -102,12 +102,3 @@ export class Letters {
     return letter;
   }
 }
-
-/** A seq as the exchange writes it, and back. */
-export function deliveryIdOf(seq: number): string {
-  return seq.toString(36);
-}
-
-export function seqOf(deliveryId: string): number {
-  return Number.parseInt(deliveryId, 36);
-}

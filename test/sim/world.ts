@@ -20,6 +20,8 @@ import { Trace } from './trace.ts';
 
 const START = 1_750_000_000_000;
 const HOUR_MS = 3_600_000;
+/** Less than how long the exchange remembers what was acknowledged by users of whom nobody is here. */
+const REMEMBERED_MS = 300_000;
 /** After the faults: until all have found back, then how long delivery may take. */
 const RETURN_MS = 30_000;
 const DELIVERY_MS = 60_000;
@@ -89,6 +91,7 @@ export class World {
 
   setClock(byMs: number): void {
     this.#clockOffset += Math.floor(byMs);
+    if (byMs > REMEMBERED_MS) this.#checker.clockJumped();
   }
 
   #populate(): void {
