@@ -11,6 +11,7 @@ import type { Socket } from './network.ts';
 
 const WINDOW_MESSAGES_MAX = 64;
 const WINDOW_BYTES_MAX = 256 * 1024;
+const LARGEST_BYTES = 32 * 1024;
 /** With this much in it, a window may have no room for a large message. */
 const ROOM_FOR_LARGE_BYTES = 192 * 1024;
 /** The exchange notices what the clock says at its ticks. */
@@ -23,6 +24,8 @@ export class Deliveries {
   /** Of each user, what was handed out and not acknowledged: the letters by seq. */
   readonly #windows = new Map<string, Map<string, Letter>>();
 
+  /** Acknowledgements of each user that may not have taken effect. */
+  readonly #stuck = new Map<string, number>();
   readonly #receiptsAcknowledged = new Set<string>();
   #jumpedAt = Number.NEGATIVE_INFINITY;
   /** Users whose window was full in this event. */
@@ -89,6 +92,7 @@ export class Deliveries {
     // Behind a command that waits it takes effect later, if at all.
     const isNow = socket.isOpen && socket.client?.waiting === undefined;
     if (isNow) letter.acknowledgedSeq = readDeliveryId(deliveryId);
+    else this.#stuck.set(letter.recipient, (this.#stuck.get(letter.recipient) ?? 0) + 1);
     const isCertain = isNow && letter.seq === readDeliveryId(deliveryId) && this.facts.isKnown(letter);
     if (isCertain) letter.rememberedLife = life;
     this.#takeOut(letter.recipient, deliveryId);
@@ -102,7 +106,8 @@ export class Deliveries {
   isFull(user: string): boolean {
     if (this.#wereFull.has(user)) return true;
     const { messages, bytes } = this.#window(user);
-    return messages >= WINDOW_MESSAGES_MAX || bytes >= ROOM_FOR_LARGE_BYTES;
+    const stuck = this.#stuck.get(user) ?? 0;
+    return messages + stuck >= WINDOW_MESSAGES_MAX || bytes + stuck * LARGEST_BYTES >= ROOM_FOR_LARGE_BYTES;
   }
 
   stepEnds(): void {

@@ -12,6 +12,8 @@ import type { Socket } from './network.ts';
 
 /** What a sender may be told instead of a delivery. */
 const REPORTS = ['expired', 'left'] as const;
+/** What is said of a message for which there was no place. */
+const REFUSALS = new Set(['friend_offline', 'mailbox_full', 'storage_failed']);
 
 export class Promises {
   readonly #facts: Facts;
@@ -50,7 +52,7 @@ export class Promises {
       letter.isLate = true;
       return;
     }
-    if (letter.storedSeq !== undefined && frame.code !== 'no_connection')
+    if (letter.storedSeq !== undefined && REFUSALS.has(frame.code ?? ''))
       facts.broke('refused what is stored', `${letter.id}: ${frame.code}`);
     // What was held before a connection ended may still be delivered.
     if (frame.code !== 'no_connection') letter.erredStep = facts.schedule.steps;
