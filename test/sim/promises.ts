@@ -113,7 +113,10 @@ export class Promises {
 
   #bounds({ recipient, sender }: WaitingMessage): void {
     const { mailboxMessages, mailboxBytes } = this.#facts.plan.limits;
-    const all = this.#facts.disk.messagesFor(recipient);
+    // What is acknowledged is as good as deleted, also when the disk does not do it yet.
+    const all = this.#facts.disk
+      .messagesFor(recipient)
+      .filter(({ id, seq }) => this.#facts.letters.byId(id)?.acknowledgedSeq !== seq);
     const own = all.filter((message) => message.sender === sender);
     const sum = (messages: readonly WaitingMessage[]) => messages.reduce((bytes, message) => bytes + message.bytes, 0);
     const isOver =
@@ -121,7 +124,7 @@ export class Promises {
       own.length > mailboxMessages / 4 ||
       sum(all) > mailboxBytes ||
       sum(own) > mailboxBytes / 4;
-    if (isOver) this.#facts.broke('mailbox bound', `${recipient}: ${all.length}, of ${sender} ${own.length}`);
+    if (isOver) this.#facts.broke('mailbox bound', `${recipient}: ${all.length} messages of ${sum(all)} bytes, of ${sender} ${own.length} of ${sum(own)}; bounds ${mailboxMessages}, ${mailboxBytes}`);
   }
 
   /** Faults have stopped long ago and everybody is here: every promise has come true. */
