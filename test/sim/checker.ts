@@ -224,9 +224,11 @@ export class Checker implements DiskWitness {
   shown(device: string, letter: Letter, seq: number): void {
     if (letter.shownBy.has(device)) this.broke('shown twice', `${letter.id} by ${device}`);
     letter.shownBy.add(device);
-    this.#inOrder(`${device} ${letter.sender}`, seq, letter);
+    // What another device acknowledged before a crash may come again, for this device after what was written later.
+    const isAgain = letter.acknowledgedLife < this.facts.life;
+    if (!isAgain) this.#inOrder(`${device} ${letter.sender}`, seq, letter);
     // The order of the sender's own device; what was refused or expired may come again later.
-    if (!letter.isLate) this.#inOrder(`${device} ${letter.device} ${letter.recipient}`, letter.place, letter);
+    if (!isAgain && !letter.isLate) this.#inOrder(`${device} ${letter.device} ${letter.recipient}`, letter.place, letter);
   }
 
   #inOrder(source: string, position: number, letter: Letter): void {

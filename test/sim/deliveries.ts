@@ -89,6 +89,7 @@ export class Deliveries {
     const letter = letters.byId(meaning.split(' ')[2]);
     if (letter === undefined || !meaning.startsWith('message ') || letter.recipient !== socket.user) return;
     letter.acknowledgements++;
+    letter.acknowledgedLife = Math.min(letter.acknowledgedLife, life);
     // Behind a command that waits it takes effect later, if at all.
     const isNow = socket.isOpen && socket.client?.waiting === undefined;
     if (isNow) letter.acknowledgedSeq = readDeliveryId(deliveryId);

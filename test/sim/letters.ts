@@ -41,6 +41,8 @@ export interface Letter {
   /** Acknowledgements that reached the exchange. */
   acknowledgements: number;
   acknowledgedSeq: number | undefined;
+  /** The first life in which one came. */
+  acknowledgedLife: number;
   /** The life in which it was acknowledged while the exchange certainly had it: there, a repeat is known. */
   rememberedLife: number;
   /** What the exchange said of it, and what a device heard. */
@@ -89,6 +91,7 @@ export class Letters {
       endings: new Set(),
       acknowledgements: 0,
       acknowledgedSeq: undefined,
+      acknowledgedLife: Number.POSITIVE_INFINITY,
       rememberedLife: 0,
       said: new Set(),
       heard: new Set(),
