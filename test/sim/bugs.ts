@@ -47,12 +47,12 @@ export const BUGS: readonly Bug[] = [
     '    putAway(state, recipient);\n    if (isFull(',
     '    if (isFull(',
   ),
-  bug('takes a repeat as new', 'delivery', 'if (isRepeat) return undefined;', ''),
+  bug('takes a repeat as new', 'delivery', 'if (isRepeat(side.other.user as Keyed, name)) {', 'if (!client.open) {'),
   bug(
     'counts a repeat against the allowance',
     'delivery',
-    'if (isRepeat) return undefined;',
-    'if (isRepeat) return overQuestions(state, user, now);',
+    "{ clientId: client.id, type, remaining: remaining() });\n    return undefined;",
+    "{ clientId: client.id, type, remaining: remaining() });\n    return overQuestions(state, user, now);",
   ),
   bug('does not remember what was acknowledged', 'mailbox', '  inbox.remember(entry);\n', ''),
   bug(
@@ -92,7 +92,7 @@ export const BUGS: readonly Bug[] = [
     'await store.endConnection(connection.id, leaver.key, other.key, state.nextSeq, clock())',
     'await Promise.resolve([])',
   ),
-  bug('numbers messages again after a restart', 'state', 'ports.store.epoch * SEQS_PER_EPOCH', 'SEQS_PER_EPOCH'),
+  bug('numbers messages again after a restart', 'sequence', 'return epoch * SEQS_PER_EPOCH', 'return SEQS_PER_EPOCH'),
   bug('lets a user have any number of clients', 'keyed', '  makeRoom(state, user, client, now);\n', ''),
   bug(
     'keeps users of whom nobody needs to know',
