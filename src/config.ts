@@ -97,7 +97,10 @@ const SETTINGS = {
   QUESTIONS_PER_MINUTE: limit(DEFAULT_LIMITS.questionsPerMinute, 'questions a minute for a user'),
   COMMANDS_PER_MINUTE: limit(DEFAULT_LIMITS.commandsPerMinute, 'other commands a minute for a client'),
   FRAMES_PER_SECOND: limit(DEFAULT_LIMITS.framesPerSecond, 'frames a second for a client, ten times as many at once'),
-  WRONG_CODES_PER_USER: limit(DEFAULT_LIMITS.wrongCodesPerUser, "wrong codes in 30 minutes for a keyed user or a guest's client"),
+  WRONG_CODES_PER_USER: limit(
+    DEFAULT_LIMITS.wrongCodesPerUser,
+    "wrong codes in 30 minutes for a keyed user or a guest's client",
+  ),
   WRONG_CODES_PER_ADDRESS: limit(DEFAULT_LIMITS.wrongCodesPerAddress, 'wrong codes in 30 minutes for an address'),
   WRONG_CODES_TOTAL: limit(
     DEFAULT_LIMITS.wrongCodesTotal,

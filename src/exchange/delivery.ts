@@ -16,7 +16,8 @@ import { type Client, isKeyed, type Keyed, type User } from './users.ts';
 
 export function ask(state: State, client: Client, user: User, command: CommandOf<'ask'>, now: number): Outcome {
   const side = sideTo(user, command.to);
-  if ('code' in side) return afterTheEnd(state, client, user, command) ? undefined : (overCommands(state, client, now) ?? side);
+  if ('code' in side)
+    return afterTheEnd(state, client, user, command) ? undefined : (overCommands(state, client, now) ?? side);
   if (side.connection.isDurable) return handOver(state, client, side, command, now);
   const over = overQuestions(state, user, now);
   if (over !== undefined) return over;
@@ -35,7 +36,8 @@ export function ask(state: State, client: Client, user: User, command: CommandOf
 
 export function answer(state: State, client: Client, user: User, command: CommandOf<'answer'>, now: number): Outcome {
   const side = sideTo(user, command.to);
-  if ('code' in side) return afterTheEnd(state, client, user, command) ? undefined : (overCommands(state, client, now) ?? side);
+  if ('code' in side)
+    return afterTheEnd(state, client, user, command) ? undefined : (overCommands(state, client, now) ?? side);
   if (side.connection.isDurable) return handOver(state, client, side, command, now);
   const over = overAnswers(state, client, side, now);
   if (over !== undefined) return over;

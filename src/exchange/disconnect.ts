@@ -46,7 +46,8 @@ async function end(state: State, connection: Connection, leaver: Keyed, other: K
 
 /** `forget_me`: the user is a stranger from now on, and so are its clients. */
 export async function forgetMe(state: State, client: Client, user: User): Promise<Fault | undefined> {
-  if (!isKeyed(user)) return fault('bad_message', 'There is nothing to forget: this user has no key and ends with its client.');
+  if (!isKeyed(user))
+    return fault('bad_message', 'There is nothing to forget: this user has no key and ends with its client.');
   for (const side of [...user.sides.values()]) {
     if (client.user !== user) return undefined;
     if (side.connection.isDurable && !side.connection.isEnding) await disconnectKeyed(state, side);

@@ -3,7 +3,14 @@
  * store, which alone decides who redeems one.
  */
 import { type Fault, passingFault } from '../protocol/faults.ts';
-import { ATTEMPTS, AttemptBook, type Attempts, type Limits, Window, WRONG_CODES_PER_ADDRESS_UNDER_ATTACK } from './limits.ts';
+import {
+  ATTEMPTS,
+  AttemptBook,
+  type Attempts,
+  type Limits,
+  Window,
+  WRONG_CODES_PER_ADDRESS_UNDER_ATTACK,
+} from './limits.ts';
 import type { Chance, Invite, Store } from './ports.ts';
 import type { Client, User } from './users.ts';
 

@@ -34,8 +34,12 @@ const DAY_MS = 24 * 3_600_000;
 export function readProof({ publicKey, host, signature }: Proof): Proven | Fault | undefined {
   if (publicKey === undefined && host === undefined && signature === undefined) return undefined;
   if (publicKey === undefined || !PUBLIC_KEY.test(publicKey))
-    return fault('bad_message', 'The field "publicKey" must be a raw Ed25519 key: 32 bytes in base64url without padding.');
-  if (host === undefined) return fault('bad_message', 'The field "host" is missing: send the authority that you dialled.');
+    return fault(
+      'bad_message',
+      'The field "publicKey" must be a raw Ed25519 key: 32 bytes in base64url without padding.',
+    );
+  if (host === undefined)
+    return fault('bad_message', 'The field "host" is missing: send the authority that you dialled.');
   if (signature === undefined || !SIGNATURE.test(signature))
     return fault('bad_message', 'The field "signature" must be 64 bytes in base64url without padding.');
   return { publicKey, host, signature };
@@ -55,7 +59,9 @@ export async function becomeKeyed(
   bound: KeyedUser | undefined,
   manner: Manner,
 ): Promise<Fault | undefined> {
-  const refusal = unproven(state, client, wish, proof, bound) ?? (bound === undefined ? await mayBind(state, client, wish, manner) : undefined);
+  const refusal =
+    unproven(state, client, wish, proof, bound) ??
+    (bound === undefined ? await mayBind(state, client, wish, manner) : undefined);
   if (refusal !== undefined || !client.open) return refusal;
   const owner = bound ?? (await bind(state, client, wish, proof));
   if (!client.open) return undefined;
@@ -85,10 +91,16 @@ function unproven(
 ): Fault | undefined {
   const hosts = state.ports.keys.hosts();
   if (hosts.length === 0)
-    return fault('bad_signature', 'This exchange does not know by which hosts it is reached, so no key can identify here: its operator has to set PUBLIC_HOSTS.');
+    return fault(
+      'bad_signature',
+      'This exchange does not know by which hosts it is reached, so no key can identify here: its operator has to set PUBLIC_HOSTS.',
+    );
   if (!hosts.includes(host)) {
     const given = AUTHORITY.test(host) ? `"${host}"` : 'something that is no host';
-    return fault('bad_signature', `You signed for ${given}; this exchange is ${hosts.slice(0, 8).join(' or ')}. Dial one of these and sign for it.`);
+    return fault(
+      'bad_signature',
+      `You signed for ${given}; this exchange is ${hosts.slice(0, 8).join(' or ')}. Dial one of these and sign for it.`,
+    );
   }
   if (bound !== undefined && bound.publicKey !== publicKey)
     return fault('bad_signature', 'This username belongs to another key. Choose another one, or sign with that key.');
@@ -96,7 +108,10 @@ function unproven(
   const isRight =
     challenge !== undefined && state.ports.keys.verify(publicKey, signedText(challenge, wish.key, host), signature);
   if (isRight) return undefined;
-  return fault('bad_signature', `The signature does not fit the challenge of this socket, the username in lower case, the host "${host}" and the key.`);
+  return fault(
+    'bad_signature',
+    `The signature does not fit the challenge of this socket, the username in lower case, the host "${host}" and the key.`,
+  );
 }
 
 /** Whether this client may bind the name, which nobody has bound. */

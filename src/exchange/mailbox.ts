@@ -174,7 +174,12 @@ function wereRefused(state: State, recipient: Keyed, entries: readonly Entry[], 
 }
 
 /** A client of the recipient has put it safely away. Returns what the store has to be told. */
-export function acknowledge(state: State, recipient: Keyed, entry: Entry, now: number): WaitingReceipt | 'delete' | undefined {
+export function acknowledge(
+  state: State,
+  recipient: Keyed,
+  entry: Entry,
+  now: number,
+): WaitingReceipt | 'delete' | undefined {
   const { inbox } = recipient;
   const { state: was, asker } = entry;
   const { sender, id } = entry.head;
@@ -185,11 +190,24 @@ export function acknowledge(state: State, recipient: Keyed, entry: Entry, now: n
     if (asker !== undefined) tellAsker(state, asker, recipient, id, 'delivered');
     return was === 'live' ? undefined : 'delete';
   }
-  return { seq: state.nextSeq(), recipient: sender, friend: recipient.key, id, status: 'delivered', reason: undefined, at: now };
+  return {
+    seq: state.nextSeq(),
+    recipient: sender,
+    friend: recipient.key,
+    id,
+    status: 'delivered',
+    reason: undefined,
+    at: now,
+  };
 }
 
 /** Deletes what was acknowledged, and tells the senders once that is done. What cannot be deleted now is tried again later. */
-export function forget(state: State, recipient: Keyed, seqs: readonly number[], receipts: readonly WaitingReceipt[]): void {
+export function forget(
+  state: State,
+  recipient: Keyed,
+  seqs: readonly number[],
+  receipts: readonly WaitingReceipt[],
+): void {
   state.ports.store.acknowledge(recipient.key, seqs, receipts).then(
     () => tellReceipts(state, receipts, true),
     (error: unknown) => {

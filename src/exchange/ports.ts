@@ -137,7 +137,13 @@ export interface Store {
   connectionsOf(key: string): Promise<{ connection: DurableConnection; friend: KeyedUser }[]>;
   /** Deletes the connection and what waits for `leaver` from the other one, which becomes a receipt `left` each; returns these.
    * Does nothing when the connection is gone already. */
-  endConnection(id: string, leaver: string, other: string, nextSeq: () => number, now: number): Promise<WaitingReceipt[]>;
+  endConnection(
+    id: string,
+    leaver: string,
+    other: string,
+    nextSeq: () => number,
+    now: number,
+  ): Promise<WaitingReceipt[]>;
 
   /** Everything that waits for this user, oldest first. */
   waiting(recipient: string): Promise<WaitingHead[]>;
@@ -157,7 +163,12 @@ export interface Store {
   /** Forgets what has expired: invites, and bindings without a connection last used before `unusedBefore`. Messages taken before
    * `takenBefore`, and those that wait for a binding that lapses, are deleted and become a receipt `expired` each; returns both. A call
    * takes only so much, oldest first: the next one goes on. */
-  expire(now: number, unusedBefore: number, takenBefore: number, nextSeq: () => number): Promise<{ receipts: WaitingReceipt[]; messages: WaitingMessage[] }>;
+  expire(
+    now: number,
+    unusedBefore: number,
+    takenBefore: number,
+    nextSeq: () => number,
+  ): Promise<{ receipts: WaitingReceipt[]; messages: WaitingMessage[] }>;
 }
 
 export interface Chance {
@@ -170,7 +181,7 @@ export interface Chance {
 }
 
 /** What proves who holds a key (part 2). */
-export interface Keys {
+interface Keys {
   /** Whether `signature` (Ed25519, 64 bytes, base64url) over the UTF-8 bytes of `text` is by `publicKey` (raw 32 bytes, base64url). False for
    * whatever is neither. */
   verify(publicKey: string, text: string, signature: string): boolean;

@@ -149,5 +149,13 @@ function textOf(state: State, { receipt: { seq, friend, id, status, reason, at }
   // The friend may be gone: then its username as compared is all that is left of it.
   const from = state.users.known(friend)?.username ?? friend;
   const deliveryId = deliveryIdOf(seq);
-  return JSON.stringify({ type: 'receipt', id, from, status, ...(reason === undefined ? {} : { reason }), at, deliveryId });
+  return JSON.stringify({
+    type: 'receipt',
+    id,
+    from,
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    at,
+    deliveryId,
+  });
 }

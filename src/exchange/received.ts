@@ -8,7 +8,13 @@ import type { Outcome, State } from './state.ts';
 import { type Client, isKeyed, type Keyed, type User } from './users.ts';
 
 /** Unknown ones are ignored: another client was faster, or what they name has expired. */
-export function received(state: State, _client: Client, user: User, command: CommandOf<'received'>, now: number): Outcome {
+export function received(
+  state: State,
+  _client: Client,
+  user: User,
+  command: CommandOf<'received'>,
+  now: number,
+): Outcome {
   if (!isKeyed(user)) return undefined;
   const { inbox } = user;
   let rest: Rest | undefined;

@@ -121,7 +121,14 @@ export function metrics(counts: Counts, gauges: Gauges): Metrics {
     histogram('magi_handling_seconds', 'Time to handle a frame', counts.handlingNs, 1e9, 9, 30) as never,
   );
   registry.registerMetric(
-    histogram('magi_commit_seconds', 'Time that a commit held up the event loop', counts.commitNs, 1e9, 15, 33) as never,
+    histogram(
+      'magi_commit_seconds',
+      'Time that a commit held up the event loop',
+      counts.commitNs,
+      1e9,
+      15,
+      33,
+    ) as never,
   );
   registry.registerMetric(
     histogram('magi_frame_bytes', 'Length of the frames received', counts.frameBytes, 1, 5, 17) as never,

@@ -15,7 +15,9 @@ export interface LastMessage {
 
 /** What is told of the store. */
 export interface StoredCounts {
-  readonly store: { counts(): { readonly messages: number; readonly bytes: number; readonly oldestAt: number | undefined } };
+  readonly store: {
+    counts(): { readonly messages: number; readonly bytes: number; readonly oldestAt: number | undefined };
+  };
   readonly diskFree: () => number | undefined;
 }
 

@@ -16,8 +16,10 @@ const SENTENCES = {
     'Choose a nickname of 1 to 64 characters without control, bidirectional or invisible characters and without a space at either end.',
   username_taken: 'Somebody who is here uses this username. Choose another one.',
   username_reserved: 'This username belongs to a key. Choose another one, or sign with that key.',
-  bad_signature: 'The signature does not fit the challenge, the username, the host and the key that is bound to the name.',
-  registration_closed: 'New names are bound here only together with an invite: send connect with a code, your username and your key.',
+  bad_signature:
+    'The signature does not fit the challenge, the username, the host and the key that is bound to the name.',
+  registration_closed:
+    'New names are bound here only together with an invite: send connect with a code, your username and your key.',
   invalid_code: 'This code does not work: it may be mistyped, expired or used. Ask your friend for a new one.',
   own_invite: 'This is your own code. Give it to a friend: it stays usable.',
   no_connection: 'You have no connection with that user. Connect with a code of theirs first.',

@@ -51,7 +51,11 @@ export const COMMANDS = {
   }),
   list_connections: z.object({ type: z.literal('list_connections'), id: z.unknown().optional() }),
   disconnect: z.object({ type: z.literal('disconnect'), to: z.string(), id: z.unknown().optional() }),
-  received: z.object({ type: z.literal('received'), deliveryIds: z.array(z.string()).max(DELIVERY_IDS_MAX), id: z.unknown().optional() }),
+  received: z.object({
+    type: z.literal('received'),
+    deliveryIds: z.array(z.string()).max(DELIVERY_IDS_MAX),
+    id: z.unknown().optional(),
+  }),
   receipt: z.object({
     type: z.literal('receipt'),
     id: z.unknown(),
@@ -69,7 +73,12 @@ export type Command = { [T in CommandType]: CommandOf<T> }[CommandType];
 
 const Friend = z.object({ username: z.string(), nickname: z.string(), publicKey: z.string().optional() });
 const Id = z.string().optional();
-const ConnectionEntry = z.object({ connectionId: z.string(), friend: Friend, online: z.boolean(), durable: z.boolean() });
+const ConnectionEntry = z.object({
+  connectionId: z.string(),
+  friend: Friend,
+  online: z.boolean(),
+  durable: z.boolean(),
+});
 const Presence = { connectionId: z.string(), friend: Friend };
 /** A `*_sent` of a durable connection carries the id and leaves the content out. */
 const Sent = {

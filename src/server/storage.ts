@@ -9,11 +9,9 @@ import type { Counts } from '../observe/metrics.ts';
 import type { Output } from '../observe/output.ts';
 import { memoryStore } from '../store/memory.ts';
 import type { LocalStore } from '../store/rules.ts';
-import { openSqlite } from '../store/sqlite.ts';
+import { openSqlite, STORE_FILE } from '../store/sqlite.ts';
 import type { DataFolder } from './data.ts';
 
-/** The store in the data folder. */
-export const STORE_FILE = 'exchange.sqlite';
 /** EX_IOERR of sysexits.h. */
 const EXIT_IO = 74;
 /** Nothing of an earlier run is left then; clients may still remember its deliveries. */
@@ -35,13 +33,16 @@ export function openStorage(data: DataFolder, counts: Counts, log: Log, output: 
       fatal: (message) => {
         log.entry('fault', clock(), { where: 'store', hint: 'the disk or the store can no longer be trusted' });
         output.flush();
-        process.stderr.write(`magi-exchange: ${message}. Nothing that was acknowledged is lost; start it again when the disk is well.\n`);
+        process.stderr.write(
+          `magi-exchange: ${message}. Nothing that was acknowledged is lost; start it again when the disk is well.\n`,
+        );
         process.exit(EXIT_IO);
       },
     });
     return { store, diskFree: () => freeAt(path) };
   } catch (error) {
-    if (error instanceof StorageFailed) throw new OperatorError(`DATA_DIR is ${JSON.stringify(path)}: ${error.message}`);
+    if (error instanceof StorageFailed)
+      throw new OperatorError(`DATA_DIR is ${JSON.stringify(path)}: ${error.message}`);
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import type { LocalStore } from '../../src/store/rules.ts';
 import { openSqlite, STORE_FILE } from '../../src/store/sqlite.ts';
-import { runMain, temporaryFolder, within } from '../harness.ts';
+import { eventually, runMain, temporaryFolder } from '../harness.ts';
 import { bind, connect, connection, invite, message, NOW } from '../store/samples.ts';
 
 const SERVING = fileURLToPath(import.meta.resolve('../store/child.ts'));
@@ -74,8 +74,11 @@ export class DataFolder {
     const ended = once(child, 'exit');
     try {
       assert.ok(child.stdout);
-      await within(once(child.stdout, 'data'), 'the other process to open the store');
-      child.stdout.resume();
+      let said = '';
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        if (said.length < 1_000) said += text;
+      });
+      await eventually(() => said.includes('put '), 'the other process to keep a message');
       await work();
       assert.is(child.exitCode, null, 'it goes on');
     } finally {

@@ -8,7 +8,7 @@ type Operation = {
 }[keyof Store];
 
 /** One thing that was asked of the store. */
-export interface HeldCall {
+interface HeldCall {
   readonly name: Operation;
   /** Does what was asked, and tells nobody. */
   perform(): void;

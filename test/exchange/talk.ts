@@ -54,9 +54,9 @@ export function brief(told: readonly Json[]): string[] {
 export async function stored(store: HeldStore, userKey: string): Promise<string[]> {
   const { isHolding } = store;
   store.isHolding = false;
-  const heads = await store.waiting(userKey);
+  const heads = store.waiting(userKey);
   store.isHolding = isHolding;
-  return heads.map(({ id }) => id);
+  return (await heads).map(({ id }) => id);
 }
 
 /** The exchange was killed and starts again on what its store kept. */

@@ -59,7 +59,8 @@ test('counts are told by label, and stay the same when they are read again', asy
   counts.questions = 3;
   counts.answers = 2;
   const { text } = metrics(counts, GAUGES);
-  const ours = (scraped: string) => scraped.split('\n').filter((line) => /^magi_(frames|messages_forwarded|errors)/.test(line));
+  const ours = (scraped: string) =>
+    scraped.split('\n').filter((line) => /^magi_(frames|messages_forwarded|errors)/.test(line));
   const expected = [
     'magi_frames_received_total{type="ask"} 3',
     'magi_frames_received_total{type="fault"} 1',

@@ -132,8 +132,8 @@ test('a command comes through as it was sent, without the fields that are not it
   fc.assert(
     fc.property(command, extra, (command, extra) => {
       const sent = JSON.parse(JSON.stringify(command)) as Json;
-      assert.equal({ ...decode(JSON.stringify({ ...extra, ...command })) }, sent);
-      assert.equal({ ...decode(JSON.stringify({ ...command, ...extra })) }, sent);
+      for (const text of [JSON.stringify({ ...extra, ...command }), JSON.stringify({ ...command, ...extra })])
+        assert.equal(JSON.parse(JSON.stringify(decode(text))), sent);
     }),
     { numRuns: 1_000 },
   );
