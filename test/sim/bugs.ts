@@ -73,6 +73,20 @@ export const BUGS: readonly Bug[] = [
     "    closeClient(state, held, state.ports.clock());\n    state.ports.wire.close(held.id, CLOSED_REPLACED, 'replaced');\n",
     '',
   ),
+  bug(
+    'loses an acknowledgement that comes while the message is stored',
+    'mailbox',
+    "return was === 'live' ? undefined : 'delete';",
+    'return undefined;',
+  ),
+  bug(
+    'does not delete again what the store refused to delete',
+    'mailbox',
+    'state.undeleted.push({ recipient, seqs, receipts });',
+    'return;',
+  ),
+  bug('hands out what was read for an earlier visit', 'mailbox', 'if (inbox.visit !== visit) return;', ''),
+  bug('expires messages in the store alone', 'exchange', 'if (entry !== undefined) inbox?.remove(entry);', ''),
   bug('hands out without a window', 'inbox', 'return messages === 0 ||', 'return messages >= 0 ||'),
   bug(
     'hands everything again to every client',
