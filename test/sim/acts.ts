@@ -54,7 +54,10 @@ const DEEDS: { readonly [D in keyof typeof WEIGHTS]: (device: Device) => void } 
   invite: (device) => device.say({ type: 'create_invite' }),
   connect: (device) => {
     const { codes, dice } = device.around;
-    if (codes.length === 0) return device.say({ type: 'create_invite' });
+    if (codes.length === 0) {
+      device.say({ type: 'create_invite' });
+      return;
+    }
     const { code } = dice.chance(0.7) ? (codes.at(-1) ?? dice.pick(codes)) : dice.pick(codes);
     device.say({ type: 'connect', code });
   },

@@ -51,8 +51,8 @@ export const BUGS: readonly Bug[] = [
   bug(
     'counts a repeat against the allowance',
     'delivery',
-    "{ clientId: client.id, type, remaining: remaining() });\n    return undefined;",
-    "{ clientId: client.id, type, remaining: remaining() });\n    return overQuestions(state, user, now);",
+    '{ clientId: client.id, type, remaining: remaining() });\n    return undefined;',
+    '{ clientId: client.id, type, remaining: remaining() });\n    return overQuestions(state, user, now);',
   ),
   bug('does not remember what was acknowledged', 'mailbox', '  inbox.remember(entry);\n', ''),
   bug(

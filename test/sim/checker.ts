@@ -155,7 +155,10 @@ export class Checker implements DiskWitness {
   }
 
   #redeemed(code: string | undefined): void {
-    if (code === undefined) return this.broke('connected without asking', '');
+    if (code === undefined) {
+      this.broke('connected without asking', '');
+      return;
+    }
     if (this.#codesUsed.has(code)) this.broke('a code used twice', code);
     this.#codesUsed.add(code);
   }
@@ -228,7 +231,8 @@ export class Checker implements DiskWitness {
     const isAgain = letter.acknowledgedLife < this.facts.life;
     if (!isAgain) this.#inOrder(`${device} ${letter.sender}`, seq, letter);
     // The order of the sender's own device; what was refused or expired may come again later.
-    if (!isAgain && !letter.isLate) this.#inOrder(`${device} ${letter.device} ${letter.recipient}`, letter.place, letter);
+    if (!isAgain && !letter.isLate)
+      this.#inOrder(`${device} ${letter.device} ${letter.recipient}`, letter.place, letter);
   }
 
   #inOrder(source: string, position: number, letter: Letter): void {
@@ -254,8 +258,7 @@ export class Checker implements DiskWitness {
     const arrival = letter.arrivals.find(({ life }) => life === facts.life);
     if (arrival === undefined || since >= arrival.step) return;
     if (this.#deliveries.isFull(message.recipient)) return;
-    for (const other of facts.letters.all)
-      if (other.recipient === message.recipient && this.#isLate(other)) return;
+    for (const other of facts.letters.all) if (other.recipient === message.recipient && this.#isLate(other)) return;
     this.broke('stored without need', `${letter.id} for ${letter.recipient}`);
   }
 

@@ -2,8 +2,9 @@
  * Rules for what the exchange hands to readers: it is what the sender wrote, the two are connected, nothing comes twice or out of order,
  * and no more than a window of it is unacknowledged (protocol part 3).
  */
-import { deliveryIdOf, readDeliveryId } from '../../src/exchange/sequence.ts';
+
 import type { WaitingMessage } from '../../src/exchange/ports.ts';
+import { deliveryIdOf, readDeliveryId } from '../../src/exchange/sequence.ts';
 import type { Facts } from './facts.ts';
 import type { Frame } from './frames.ts';
 import type { Letter } from './letters.ts';
@@ -132,7 +133,10 @@ export class Deliveries {
   handed(socket: Socket, frame: Frame): void {
     const { facts } = this;
     const letter = facts.letters.byId(frame.id);
-    if (letter === undefined) return facts.broke('made up', JSON.stringify(frame));
+    if (letter === undefined) {
+      facts.broke('made up', JSON.stringify(frame));
+      return;
+    }
     const isIt =
       letter.type === frame.type &&
       letter.content === frame.content &&
@@ -159,7 +163,10 @@ export class Deliveries {
     this.means(deliveryId, `message ${letter.recipient} ${letter.id}`);
     if (socket.had.has(deliveryId)) facts.broke('handed twice to one client', `${letter.id} as ${deliveryId}`);
     const seq = readDeliveryId(deliveryId);
-    if (seq === undefined) return facts.broke('a deliveryId that is no seq', deliveryId);
+    if (seq === undefined) {
+      facts.broke('a deliveryId that is no seq', deliveryId);
+      return;
+    }
     this.#connected(letter);
     this.taken(letter, seq);
     socket.had.add(deliveryId);

@@ -4,41 +4,14 @@
  * in `acts.ts`.
  */
 import { readDeliveryId } from '../../src/exchange/sequence.ts';
-import type { Checker } from './checker.ts';
-import type { Dice } from './dice.ts';
 import type { Frame } from './frames.ts';
 import { proof } from './keys.ts';
 import type { Letter } from './letters.ts';
-import type { Network, Peer, Socket } from './network.ts';
+import type { Peer, Socket } from './network.ts';
+import { Outbox } from './outbox.ts';
 import type { Person } from './people.ts';
-import type { Plan } from './plan.ts';
-import type { Schedule } from './schedule.ts';
+import type { Surroundings } from './surroundings.ts';
 
-export interface Surroundings {
-  readonly plan: Plan;
-  readonly schedule: Schedule;
-  readonly dice: Dice;
-  readonly network: Network;
-  readonly checker: Checker;
-  readonly wall: () => number;
-  readonly note: (...words: unknown[]) => void;
-  /** Codes that people told each other, latest last. */
-  readonly codes: { readonly code: string; readonly maker: string }[];
-  /** No faults and no acts of one's own any more. */
-  isCalm: boolean;
-}
-
-interface Outgoing {
-  readonly letter: Letter;
-  /** By the clock on the wall; after a week it is given up. */
-  readonly writtenAt: number;
-  sentAt: number;
-  /** After a refusal: when it is sent again. */
-  retryAt: number | undefined;
-}
-
-const RESEND_MS = 15_000;
-const WEEK_MS = 7 * 24 * 3_600_000;
 /** A client closed with this does not return by itself. */
 const CLOSED_REPLACED = 4001;
 
@@ -54,12 +27,11 @@ export class Device implements Peer {
   readonly friends = new Map<string, { readonly durable: boolean }>();
   readonly around: Surroundings;
   // What is on its disk.
-  #outbox: Outgoing[] = [];
+  readonly #outbox: Outbox;
   readonly #shown = new Set<string>();
   #places = 0;
   // What is not.
   #acknowledgements: string[] = [];
-  #resendIsDue = false;
   readonly #onShown: (device: Device, letter: Letter) => void;
 
   constructor(
@@ -74,10 +46,11 @@ export class Device implements Peer {
     this.address = address;
     this.around = around;
     this.#onShown = onShown;
+    this.#outbox = new Outbox(around, (letter) => this.#send(letter));
   }
 
   get unanswered(): number {
-    return this.#outbox.length;
+    return this.#outbox.size;
   }
 
   // --- coming and going ---
@@ -107,7 +80,7 @@ export class Device implements Peer {
     this.#lost();
     this.#acknowledgements = [];
     this.frozenUntil = 0;
-    if (this.person.publicKey === undefined) this.#outbox = [];
+    if (this.person.publicKey === undefined) this.#outbox.empty();
     if (socket === undefined) return;
     socket.isHeard = false;
     if (dice.chance(0.5)) network.sever(socket, dice.delay(68_000), 0);
@@ -168,7 +141,7 @@ export class Device implements Peer {
         break;
       case 'question_sent':
       case 'answer_sent':
-        this.#settled(frame.id ?? '', frame.status ?? '');
+        this.#outbox.settled(frame);
         break;
       case 'error':
         this.#refused(frame);
@@ -194,7 +167,7 @@ export class Device implements Peer {
     for (const { friend, durable } of connections) this.friends.set(friend.username, { durable });
     if (this.isIdentified) return;
     this.isIdentified = true;
-    this.#sendAgain(() => true);
+    this.#outbox.sendAgain();
     if (this.#acknowledgements.length > 0) this.#acknowledge();
   }
 
@@ -207,11 +180,17 @@ export class Device implements Peer {
       return;
     }
     const crashes = () => !isCalm && dice.chance(plan.deviceCrashAtStep);
-    if (crashes()) return this.#crashAndReturn();
+    if (crashes()) {
+      this.#crashAndReturn();
+      return;
+    }
     if (!this.#shown.has(letter.id)) {
       this.#shown.add(letter.id);
       checker.shown(this.name, letter, readDeliveryId(frame.deliveryId) ?? 0);
-      if (crashes()) return this.#crashAndReturn();
+      if (crashes()) {
+        this.#crashAndReturn();
+        return;
+      }
       this.#onShown(this, letter);
     }
     this.#acknowledgeSoon(frame.deliveryId);
@@ -245,7 +224,7 @@ export class Device implements Peer {
 
   /** Puts it into the outbox, then sends it. */
   write(type: 'question' | 'answer', to: string, content: string, replyTo: string | undefined): void {
-    const { checker, dice, plan, wall, isCalm } = this.around;
+    const { checker, dice, plan, isCalm } = this.around;
     const id = dice.text(12);
     const letter = checker.facts.letters.write({
       type,
@@ -257,60 +236,20 @@ export class Device implements Peer {
       device: this.name,
       place: ++this.#places,
     });
-    if (this.friends.get(to)?.durable === true)
-      this.#outbox.push({ letter, writtenAt: wall(), sentAt: this.around.schedule.now, retryAt: undefined });
+    if (this.friends.get(to)?.durable === true) this.#outbox.put(letter);
     if (!isCalm && dice.chance(plan.deviceCrashAtStep)) this.#crashAndReturn();
     else this.#send(letter);
   }
 
-  #send({ type, content, recipient: to, id, replyTo }: Letter): void {
-    if (!this.isIdentified) return;
+  #send({ type, content, recipient: to, id, replyTo }: Letter): boolean {
+    if (!this.isIdentified) return false;
     const reply = replyTo === undefined ? {} : { replyTo };
     this.say({ type: type === 'question' ? 'ask' : 'answer', content, to, id, ...reply });
-    this.#resendLater();
-  }
-
-  #resendLater(): void {
-    if (this.#resendIsDue || this.#outbox.length === 0) return;
-    this.#resendIsDue = true;
-    const { schedule } = this.around;
-    schedule.after(RESEND_MS, () => {
-      this.#resendIsDue = false;
-      const isOverdue = this.#outbox.some((entry) => this.#isDue(entry) && schedule.now - entry.sentAt >= RESEND_MS);
-      if (isOverdue) this.#sendAgain((entry) => this.#isDue(entry));
-      this.#resendLater();
-    });
-  }
-
-  #isDue({ retryAt }: Outgoing): boolean {
-    return retryAt === undefined || retryAt <= this.around.schedule.now;
-  }
-
-  /** In order, with the same ids. */
-  #sendAgain(isMeant: (entry: Outgoing) => boolean): void {
-    const { wall, schedule } = this.around;
-    if (!this.isIdentified) return;
-    this.#outbox = this.#outbox.filter(({ letter, writtenAt }) => {
-      const isOld = wall() - writtenAt >= WEEK_MS;
-      // It may still be on its way on an earlier socket.
-      if (isOld) letter.isLate = true;
-      return !isOld;
-    });
-    // What was refused was taken out of its place: it comes after what is still unanswered.
-    this.#outbox.sort((one, other) => Number(one.retryAt !== undefined) - Number(other.retryAt !== undefined));
-    for (const entry of this.#outbox.filter(isMeant)) {
-      entry.sentAt = schedule.now;
-      this.#send(entry.letter);
-    }
-  }
-
-  #settled(id: string, status: string): void {
-    this.around.checker.facts.letters.byId(id)?.heard.add(status);
-    this.#outbox = this.#outbox.filter(({ letter }) => letter.id !== id);
+    return true;
   }
 
   #refused(frame: Frame): void {
-    const { dice, isCalm, schedule, codes } = this.around;
+    const { dice, isCalm, codes } = this.around;
     const { request, code = '' } = frame;
     if (request === 'connect' && code === 'invalid_code') codes.pop();
     const isEntry = (request === 'identify' || request === 'connect') && !this.isIdentified;
@@ -319,25 +258,12 @@ export class Device implements Peer {
       this.hangUp();
       this.connectIn(isCalm ? dice.between(500, 3_000) : dice.between(2_000, 20_000));
     }
-    const entry = this.#outbox.find(({ letter }) => letter.id === frame.id);
-    if (entry === undefined) return;
-    entry.letter.heard.add(`error ${code}`);
-    const isFinal = isCalm || code === 'no_connection' || code === 'bad_message' || dice.chance(0.4);
-    this.#outbox = this.#outbox.filter((other) => other !== entry);
-    if (isFinal) return;
-    entry.retryAt = schedule.now + (frame.retryAfterMs ?? dice.between(1_000, 20_000));
-    this.#outbox.push(entry);
-    schedule.at(entry.retryAt, () => {
-      if (!this.#outbox.includes(entry)) return;
-      entry.sentAt = schedule.now;
-      this.#send(entry.letter);
-    });
+    this.#outbox.refused(frame);
   }
 
   /** Its owner has given up the name. */
   startOver(): void {
-    for (const { letter } of this.#outbox) letter.isAbandoned = true;
-    this.#outbox = [];
+    this.#outbox.empty();
     this.#acknowledgements = [];
     this.hangUp();
   }

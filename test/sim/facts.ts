@@ -91,7 +91,9 @@ export class Facts {
   /** No mailbox can be full: what an older message drags there with it is not refused. */
   get #hasRoomForAll(): boolean {
     const { limits, policy } = this.plan;
-    return policy.offlineDelivery && limits.mailboxMessages >= 4 * this.letters.size && limits.mailboxTotalBytes > LARGE;
+    return (
+      policy.offlineDelivery && limits.mailboxMessages >= 4 * this.letters.size && limits.mailboxTotalBytes > LARGE
+    );
   }
 
   /** A client that is still here was handed it less than HELD_MS after it came. */
@@ -99,7 +101,8 @@ export class Facts {
     if (letter.seq === undefined || letter.seqLife !== this.life || letter.endings.size > 0) return false;
     if (letter.seqStep <= letter.refusedStep || letter.isForgotten) return false;
     if (this.isHeldTooLong(letter) || !this.#hasRoomForAll) return false;
-    for (const socket of this.here.get(letter.recipient) ?? []) if (socket.had.has(deliveryIdOf(letter.seq))) return true;
+    for (const socket of this.here.get(letter.recipient) ?? [])
+      if (socket.had.has(deliveryIdOf(letter.seq))) return true;
     return false;
   }
 }

@@ -3,7 +3,7 @@
  * events, or between two effects of one event; from then on nothing that its promises still do gets out.
  */
 import type { Exchange } from '../../src/exchange/exchange.ts';
-import type { Chance, Keys, Observer, Ports, Wire } from '../../src/exchange/ports.ts';
+import type { Chance, Observer, Ports, Wire } from '../../src/exchange/ports.ts';
 import { CODE_ALPHABET, CODE_LENGTH } from '../../src/protocol/names.ts';
 import type { Checker } from './checker.ts';
 import type { Dice } from './dice.ts';
@@ -242,7 +242,7 @@ export class Host implements Station {
     };
   }
 
-  #keys(): Keys {
+  #keys(): Ports['keys'] {
     return { verify: isSignedBy, hosts: () => [HOST] };
   }
 }

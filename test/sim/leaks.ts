@@ -1,7 +1,16 @@
 /** What the exchange still holds on to when everybody has left and all time has run out: it should be nothing. */
 
 /** What belongs to the world, or is bounded by itself: a count for each of the last 30 minutes. */
-const NOT_LOOKED_AT = new Set(['ports', 'limits', 'policy', 'private_limits', 'private_store', 'private_chance', 'private_ports', 'private_minutes']);
+const NOT_LOOKED_AT = new Set([
+  'ports',
+  'limits',
+  'policy',
+  'private_limits',
+  'private_store',
+  'private_chance',
+  'private_ports',
+  'private_minutes',
+]);
 
 /** The paths of every Map, Set and Array with something in it that can be reached from `root`. */
 export function leaks(root: object): string[] {

@@ -28,7 +28,10 @@ export class Promises {
   sent(socket: Socket, frame: Frame): void {
     const facts = this.#facts;
     const letter = facts.letters.byId(frame.id);
-    if (letter === undefined) return facts.broke('told of nothing', JSON.stringify(frame));
+    if (letter === undefined) {
+      facts.broke('told of nothing', JSON.stringify(frame));
+      return;
+    }
     this.#answered(socket, letter);
     const { status = '' } = frame;
     letter.said.add(status);
@@ -70,8 +73,10 @@ export class Promises {
     const facts = this.#facts;
     const { status = '', deliveryId = '' } = frame;
     const letter = facts.letters.byId(frame.id);
-    if (letter === undefined || letter.sender !== socket.user || letter.recipient !== frame.from)
-      return facts.broke('a receipt to a stranger', JSON.stringify(frame));
+    if (letter === undefined || letter.sender !== socket.user || letter.recipient !== frame.from) {
+      facts.broke('a receipt to a stranger', JSON.stringify(frame));
+      return;
+    }
     this.#deliveries.means(deliveryId, `receipt ${letter.sender} ${letter.id} ${status}`);
     if (socket.had.has(deliveryId)) facts.broke('a receipt twice to one client', deliveryId);
     socket.had.add(deliveryId);
@@ -87,7 +92,10 @@ export class Promises {
   stored(message: WaitingMessage): void {
     const facts = this.#facts;
     const letter = facts.letters.byId(message.id);
-    if (letter === undefined) return facts.broke('stored what nobody wrote', message.id);
+    if (letter === undefined) {
+      facts.broke('stored what nobody wrote', message.id);
+      return;
+    }
     const isIt =
       letter.content === message.content &&
       letter.content.length === message.bytes &&
@@ -124,7 +132,11 @@ export class Promises {
       own.length > mailboxMessages / 4 ||
       sum(all) > mailboxBytes ||
       sum(own) > mailboxBytes / 4;
-    if (isOver) this.#facts.broke('mailbox bound', `${recipient}: ${all.length} messages of ${sum(all)} bytes, of ${sender} ${own.length} of ${sum(own)}; bounds ${mailboxMessages}, ${mailboxBytes}`);
+    if (isOver)
+      this.#facts.broke(
+        'mailbox bound',
+        `${recipient}: ${all.length} messages of ${sum(all)} bytes, of ${sender} ${own.length} of ${sum(own)}; bounds ${mailboxMessages}, ${mailboxBytes}`,
+      );
   }
 
   /** Faults have stopped long ago and everybody is here: every promise has come true. */
@@ -132,7 +144,8 @@ export class Promises {
     for (const letter of this.#facts.letters.all) this.#kept(letter);
     for (const [key, { messages, receipts }] of this.#facts.disk.holders) {
       if (!this.#facts.here.has(key)) continue;
-      if (messages.length > 0) this.#facts.broke('not delivered in time', `for ${key}: ${JSON.stringify(messages).slice(0, 500)}`);
+      if (messages.length > 0)
+        this.#facts.broke('not delivered in time', `for ${key}: ${JSON.stringify(messages).slice(0, 500)}`);
       // A full disk may have refused to delete what was acknowledged.
       const isFaultless = this.#facts.plan.faults.fullDisk === 0;
       const open = receipts.filter(({ seq }) => isFaultless || !this.#deliveries.isReceiptAcknowledged(seq));

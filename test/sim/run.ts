@@ -18,13 +18,16 @@ const [first, count] = [Number(values.seed), Number(values.seeds)];
 if (values.bugs) {
   for (const { name, change } of BUGS) {
     const { failure, runs } = await runSeeds({ first, count, workers: WORKERS, changes: [change] });
-    const found = failure === undefined ? `not found in ${runs} seeds` : `seed ${failure.seed}: ${failure.violation?.rule}`;
+    const found =
+      failure === undefined ? `not found in ${runs} seeds` : `seed ${failure.seed}: ${failure.violation?.rule}`;
     process.stdout.write(`${failure === undefined ? '✗' : '✓'} ${name}: ${found}\n`);
     if (failure === undefined) process.exitCode = 1;
   }
 } else if (values.trace) {
   const outcome = await runOne(first, true);
-  process.stdout.write(`${outcome.violation === undefined ? `${outcome.trace.join('\n')}\n` : ''}${describe(outcome)}\n`);
+  process.stdout.write(
+    `${outcome.violation === undefined ? `${outcome.trace.join('\n')}\n` : ''}${describe(outcome)}\n`,
+  );
 } else {
   const startedAt = performance.now();
   const { runs, steps, failure } = await runSeeds({ first, count, workers: Math.min(WORKERS, count) });

@@ -62,10 +62,11 @@ export async function runSeeds({ first, count, workers, changes }: Range): Promi
         total.steps += steps;
         if (failure === undefined) return;
         if (total.failure === undefined || failure.seed < total.failure.seed) total.failure = failure;
-        for (const other of children) if (other.connected) {
-          // It may just have ended.
-          other.send(failure.seed, () => {});
-        }
+        for (const other of children)
+          if (other.connected) {
+            // It may just have ended.
+            other.send(failure.seed, () => {});
+          }
       });
       const [code, signal] = await once(child, 'exit');
       if (code !== 0 && total.failure === undefined) throw new Error(`a worker ended with ${code ?? signal}`);
@@ -92,5 +93,7 @@ export async function runOne(seed: number, isTraced: boolean, changes?: readonly
 export function describe({ seed, violation, trace, steps }: Outcome): string {
   if (violation === undefined) return `seed ${seed}: nothing found in ${steps} events`;
   const replay = `npm run sim -- --seeds 1 --seed ${seed} --trace`;
-  return [...trace, '', `seed ${seed}, event ${steps}: ${violation.rule}`, violation.detail, `replay: ${replay}`].join('\n');
+  return [...trace, '', `seed ${seed}, event ${steps}: ${violation.rule}`, violation.detail, `replay: ${replay}`].join(
+    '\n',
+  );
 }

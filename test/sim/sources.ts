@@ -32,14 +32,16 @@ const PRIVATE = /#(?=[a-z])/g;
 export function copySources(changes: readonly Change[] = []): string {
   mkdirSync(join(ROOT, 'dist'), { recursive: true });
   const folder = mkdtempSync(join(ROOT, 'dist/sim-'));
-  for (const part of ['exchange', 'protocol'])
-    cpSync(join(ROOT, 'src', part), join(folder, part), { recursive: true });
+  for (const part of ['exchange', 'protocol']) cpSync(join(ROOT, 'src', part), join(folder, part), { recursive: true });
   for (const { file, find, replace } of changes) {
     const path = join(folder, file);
     const text = readFileSync(path, 'utf8');
     const count = text.split(find).length - 1;
     if (count !== 1) throw new Error(`${file} holds this text ${count} times, not once: ${find}`);
-    writeFileSync(path, text.replace(find, () => replace));
+    writeFileSync(
+      path,
+      text.replace(find, () => replace),
+    );
   }
   for (const part of ['exchange', 'protocol'])
     for (const name of readdirSync(join(folder, part))) {

@@ -162,8 +162,7 @@ export class SimulatedStore implements Store {
   bindUser: Store['bindUser'] = (user) => this.#add('bindUser', [], () => this.#parts.disk.bindUser(user));
   touchUser: Store['touchUser'] = (key, nickname, usedAt) =>
     this.#add('touchUser', [], () => this.#parts.disk.touchUser(key, nickname, usedAt));
-  forgetUser: Store['forgetUser'] = (key) =>
-    this.#add('forgetUser', [key], () => this.#parts.disk.forgetUser(key));
+  forgetUser: Store['forgetUser'] = (key) => this.#add('forgetUser', [key], () => this.#parts.disk.forgetUser(key));
   connectionsOf: Store['connectionsOf'] = (key) =>
     this.#read('connectionsOf', () => this.#parts.disk.connectionsOf(key));
   endConnection: Store['endConnection'] = (id, leaver, other, nextSeq, now) =>

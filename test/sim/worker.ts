@@ -1,5 +1,5 @@
 /** A process that runs every STEP-th seed from FIRST to before END, with the copy of the exchange in FOLDER. */
-import { runSeed, SEED_MS_MAX, type Progress } from './seeds.ts';
+import { type Progress, runSeed, SEED_MS_MAX } from './seeds.ts';
 import { loadSources } from './sources.ts';
 
 const BUNDLE = 20;

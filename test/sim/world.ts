@@ -3,7 +3,7 @@
 import type { StorageFailed } from '../../src/exchange/ports.ts';
 import { live, respond } from './acts.ts';
 import { Checker } from './checker.ts';
-import { Device, type Surroundings } from './device.ts';
+import { Device } from './device.ts';
 import { Dice } from './dice.ts';
 import { Disk } from './disk.ts';
 import { Facts } from './facts.ts';
@@ -16,7 +16,8 @@ import { drawPlan, type Plan } from './plan.ts';
 import { Schedule } from './schedule.ts';
 import type { Sources } from './sources.ts';
 import type { DiskMood } from './store.ts';
-import { Trace } from './trace.ts';
+import type { Surroundings } from './surroundings.ts';
+import type { Trace } from './trace.ts';
 
 const START = 1_750_000_000_000;
 const HOUR_MS = 3_600_000;
