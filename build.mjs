@@ -6,6 +6,7 @@
  *   build          dist/magi-exchange.mjs                   bench   the benchmarks
  *   test [PART…]   the tests whose path holds a PART        demo    a first conversation, in a second terminal
  *   sim            the simulator: --seeds N, --seed S, --trace, --bugs
+ *   torture        kills the exchange under load, again and again: --cycles N --seed S, see test/torture/run.ts
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -341,8 +342,13 @@ async function main([command = '--help', ...args]) {
       process.argv = [process.execPath, join(ROOT, 'test/sim/run.ts'), ...args];
       await import('./test/sim/run.ts');
       return;
+    case 'torture':
+      await buildIfStale();
+      process.argv = [process.execPath, join(ROOT, 'test/torture/run.ts'), ...args];
+      await import('./test/torture/run.ts');
+      return;
     default:
-      fail('it takes start, build, test, check, bench, sim or demo.', 2);
+      fail('it takes start, build, test, check, bench, sim, torture or demo.', 2);
   }
 }
 

@@ -14,6 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   observe: ['exchange', 'protocol'],
   config: ['exchange'],
   server: ['exchange', 'protocol', 'store', 'observe', 'config'],
+  client: ['protocol'],
   cli: ['exchange', 'protocol', 'config', 'store', 'observe', 'server'],
   main: ['server', 'cli', 'config'],
 };
@@ -24,6 +25,7 @@ const KNOWN_ONLY_TO: Record<string, readonly string[]> = {
   'uWebSockets.js': ['src/server/uws.ts'],
   'prom-client': ['src/observe/metrics.ts'],
   'sonic-boom': ['src/observe/output.ts'],
+  ws: ['src/client/link.ts'],
   zod: ['src/protocol/messages.ts', 'src/protocol/codec.ts'],
 };
 

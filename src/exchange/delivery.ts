@@ -9,7 +9,7 @@ import { readId, usernameKey } from '../protocol/names.ts';
 import { type Side, sideTo } from './connections.ts';
 import { type Asker, nameOf } from './inbox.ts';
 import { OPEN_QUESTIONS_MAX } from './limits.ts';
-import { isRepeat, load, repeat, take } from './mailbox.ts';
+import { load, repeat, take } from './mailbox.ts';
 import { malformedId, tellHandled } from './receipts.ts';
 import type { Outcome, State } from './state.ts';
 import { type Client, isKeyed, type Keyed, type User } from './users.ts';
@@ -61,10 +61,10 @@ function afterTheEnd(state: State, client: Client, user: User, { type, to, id: g
   const recipient = to === undefined || !isKeyed(user) ? undefined : state.users.known(usernameKey(to));
   const id = readId(given);
   if (recipient === undefined || !isKeyed(recipient) || id === undefined) return false;
-  const name = nameOf(user.key, id);
-  if (!isRepeat(recipient, name)) return false;
+  const known = recipient.inbox.find(nameOf(user.key, id));
+  if (known === undefined) return false;
   const asker = { clientId: client.id, type: type === 'ask' ? 'question' : 'answer', remaining: undefined } as const;
-  repeat(state, recipient, name, id, asker);
+  repeat(state, recipient, known, id, asker);
   return true;
 }
 
@@ -99,10 +99,10 @@ function handOverNow(
   const type = command.type === 'ask' ? 'question' : 'answer';
   const remaining = () => (type === 'question' ? user.allowance.questions.remaining(state.questions, now) : undefined);
   const name = nameOf(user.key, id);
-  if (isRepeat(side.other.user as Keyed, name)) {
-    repeat(state, side.other.user as Keyed, name, id, { clientId: client.id, type, remaining: remaining() });
-    return undefined;
-  }
+  const friend = side.other.user as Keyed;
+  const known = friend.inbox.find(name);
+  if (known !== undefined)
+    return repeat(state, friend, known, id, { clientId: client.id, type, remaining: remaining() });
   const over = type === 'question' ? overQuestions(state, user, now) : overAnswers(state, client, side, now);
   if (over !== undefined) return over;
 

@@ -76,10 +76,12 @@ function strip(state: State, user: Keyed): void {
     ports.wire.unsubscribe(client.id, client.id);
   }
   user.clients.clear();
-  user.allowance.acknowledged.clear();
+  user.inbox.release();
+  user.allowance.known.forget();
   users.leave(user);
   dismiss(state, user);
   state.holding.delete(user);
+  user.inbox.isHolding = false;
   state.receipting.delete(user);
   ports.observer.happened({ event: 'forgotten', user }, now);
 }

@@ -6,7 +6,8 @@
  * these states, while the user's clients have it and may acknowledge it. Order is the order of `seq`. While anything is storing or stored,
  * everything new goes behind it.
  */
-import type { Acknowledged } from './acknowledged.ts';
+import { InOrder } from './entries.ts';
+import type { Known } from './known.ts';
 import { WINDOW_BYTES_MAX, WINDOW_MESSAGES_MAX } from './limits.ts';
 import type { WaitingHead, WaitingMessage, WaitingReceipt } from './ports.ts';
 
@@ -25,6 +26,8 @@ export interface Entry {
   name: string;
   state: 'live' | 'storing' | 'stored';
   isHanded: boolean;
+  /** Acknowledged, refused, expired, or its connection has ended. */
+  isGone: boolean;
   /** Undefined when its content is in the store alone; else the same object as the head. */
   message: WaitingMessage | undefined;
   /** Undefined when nobody waits: all that were asked in an earlier life of the process. */
@@ -49,9 +52,8 @@ const NONE: Readonly<Use> = { messages: 0, bytes: 0 };
 
 export class Inbox {
   /** By seq, oldest first. */
-  readonly entries = new Map<number, Entry>();
-  readonly #byName = new Map<string, Entry>();
-  readonly #acknowledged: Acknowledged;
+  readonly entries = new InOrder<Entry>();
+  readonly #known: Known<Entry>;
   readonly #window: Use = { messages: 0, bytes: 0 };
   /** What the mailbox takes, the storing included. */
   readonly #use: Use = { messages: 0, bytes: 0 };
@@ -59,6 +61,8 @@ export class Inbox {
   #live = 0;
   /** Everything up to this seq has been handed to the clients that are here, or is gone. */
   handedSeq = 0;
+  /** Somebody looks after its live messages. */
+  isHolding = false;
   /** A load from the store is under way. */
   isDraining = false;
   /** Counts the times that the user went: what was loaded for the clients of an earlier time is not handed out. */
@@ -72,9 +76,9 @@ export class Inbox {
   readonly #receiptByName = new Map<string, number>();
   handedReceipts = 0;
 
-  /** `acknowledged` outlives the inbox. */
-  constructor(acknowledged: Acknowledged) {
-    this.#acknowledged = acknowledged;
+  /** `known` outlives the inbox. */
+  constructor(known: Known<Entry>) {
+    this.#known = known;
   }
 
   get hasLive(): boolean {
@@ -112,26 +116,27 @@ export class Inbox {
   }
 
   /** `name`: see `nameOf`. */
-  find(name: string): Entry | undefined {
-    return this.#byName.get(name);
+  find(name: string): Entry | 'acknowledged' | undefined {
+    return this.#known.get(name);
   }
 
-  wasAcknowledged(name: string): boolean {
-    return this.#acknowledged.has(name);
+  /** Nobody needs to know of this inbox any more. */
+  release(): void {
+    for (const entry of this.entries.values()) this.#known.remove(entry);
   }
 
   /** What the store said that waits, oldest first. */
   load(heads: readonly WaitingHead[]): void {
     for (const head of heads) {
       const name = nameOf(head.sender, head.id);
-      this.#add({ head, name, state: 'stored', isHanded: false, message: undefined, asker: undefined });
+      this.#add({ head, name, state: 'stored', isHanded: false, isGone: false, message: undefined, asker: undefined });
     }
   }
 
   /** Takes a message that is handed to the clients now, or goes to the store. */
   take(message: WaitingMessage, name: string, asker: Asker, isLive: boolean): Entry {
     const state = isLive ? 'live' : 'storing';
-    const entry: Entry = { head: message, name, state, isHanded: false, message, asker };
+    const entry: Entry = { head: message, name, state, isHanded: false, isGone: false, message, asker };
     this.#add(entry);
     if (isLive) this.hand(entry);
     return entry;
@@ -158,18 +163,16 @@ export class Inbox {
     if (!entry.isHanded) letGo(entry);
   }
 
-  /** It is acknowledged, refused by the store, expired, or its connection has ended. */
-  remove(entry: Entry): void {
-    this.entries.delete(entry.head.seq);
-    this.#byName.delete(entry.name);
-    this.#unhand(entry);
-    if (entry.state === 'live') this.#live--;
-    else this.#count(entry.head.sender, -1, -entry.head.bytes);
+  /** A client has it: a repeat of it is not to be forwarded again. */
+  acknowledge(entry: Entry): void {
+    this.#take(entry);
+    this.#known.acknowledged(entry);
   }
 
-  /** A repeat of it is not to be forwarded again. */
-  remember(entry: Entry): void {
-    this.#acknowledged.add(entry.name);
+  /** It is refused by the store, expired, or its connection has ended. */
+  remove(entry: Entry): void {
+    this.#take(entry);
+    this.#known.remove(entry);
   }
 
   /** Nobody is here any more: what was handed has to be handed again. */
@@ -187,16 +190,15 @@ export class Inbox {
   rename(sender: string, forgotten: string): void {
     for (const entry of this.entries.values()) {
       if (entry.head.sender !== sender) continue;
-      this.#byName.delete(entry.name);
+      this.#known.remove(entry);
       entry.name = nameOf(forgotten, entry.head.id);
       entry.head = { ...entry.head, sender: forgotten };
       if (entry.message !== undefined) entry.message = { ...entry.message, sender: forgotten };
-      this.#byName.set(entry.name, entry);
+      this.#known.add(entry);
     }
     const use = this.#useBySender.get(sender);
     this.#useBySender.delete(sender);
     if (use !== undefined) this.#useBySender.set(forgotten, use);
-    this.#acknowledged.forgetFrom(sender);
   }
 
   /** Keeps the receipt in place of an earlier one about the same message, which it returns. */
@@ -226,10 +228,17 @@ export class Inbox {
   }
 
   #add(entry: Entry): void {
-    this.entries.set(entry.head.seq, entry);
-    this.#byName.set(entry.name, entry);
+    this.entries.add(entry);
+    this.#known.add(entry);
     if (entry.state === 'live') this.#live++;
     else this.#count(entry.head.sender, 1, entry.head.bytes);
+  }
+
+  #take(entry: Entry): void {
+    this.entries.remove(entry);
+    this.#unhand(entry);
+    if (entry.state === 'live') this.#live--;
+    else this.#count(entry.head.sender, -1, -entry.head.bytes);
   }
 
   #unhand(entry: Entry): void {

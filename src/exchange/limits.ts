@@ -77,7 +77,7 @@ export const WINDOW_BYTES_MAX = 256 * 1024;
 /** A message that no client has acknowledged for this long goes to the mailbox. */
 export const HOLD_MS = 5_000;
 /** Acknowledged messages of each user that are remembered, so that a repeat is answered and not forwarded. */
-export const REMEMBERED_MAX = 1_000;
+export const REMEMBERED_MIN = 1_000;
 /** One sender may take this part of a mailbox. */
 export const SENDER_SHARE = 4;
 /** A binding without a connection lapses after so long unused. */

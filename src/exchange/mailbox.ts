@@ -37,17 +37,18 @@ export function load(state: State, user: Keyed): Promise<void> | undefined {
   return inbox.loaded;
 }
 
-/** Whether the recipient's inbox has, or had, a message of this name. */
-export function isRepeat({ inbox }: Keyed, name: string): boolean {
-  return inbox.find(name) !== undefined || inbox.wasAcknowledged(name);
-}
-
 /** Answers a message that was sent before; what is not known yet is told to this asker then. */
-export function repeat(state: State, recipient: Keyed, name: string, id: string, asker: Asker): void {
-  const entry = recipient.inbox.find(name);
-  if (entry === undefined) tellAsker(state, asker, recipient, id, 'delivered');
+export function repeat(
+  state: State,
+  recipient: Keyed,
+  entry: Entry | 'acknowledged',
+  id: string,
+  asker: Asker,
+): undefined {
+  if (entry === 'acknowledged') tellAsker(state, asker, recipient, id, 'delivered');
   else if (entry.state === 'stored') tellAsker(state, asker, recipient, id, 'queued');
   else entry.asker = { ...asker, next: without(entry.asker, asker.clientId) };
+  return undefined;
 }
 
 function without(asker: Asker | undefined, clientId: string): Asker | undefined {
@@ -84,7 +85,8 @@ export function take(
     isLive,
   );
   if (isLive) {
-    state.holding.add(recipient);
+    if (!inbox.isHolding) state.holding.add(recipient);
+    inbox.isHolding = true;
     const text = encodeDelivery(type, quoted, side.user.senderPart, id, replyTo, deliveryIdOf(seq));
     state.ports.wire.publish(side.other.topic, text);
   } else put(state, recipient, [entry]);
@@ -111,7 +113,6 @@ export function putAway(state: State, recipient: Keyed): void {
   if (!inbox.hasLive) return;
   const isHere = recipient.clients.size > 0;
   if (!state.keepsMail && isHere) return;
-  state.holding.delete(recipient);
   const taken: Entry[] = [];
   for (const entry of inbox.entries.values()) {
     if (entry.state !== 'live') continue;
@@ -152,7 +153,7 @@ function wereStored(state: State, recipient: Keyed, entries: readonly Entry[], n
   const { inbox } = recipient;
   for (const entry of entries) {
     // Gone: acknowledged meanwhile, and the store was asked to delete it.
-    if (inbox.entries.get(entry.head.seq) !== entry) continue;
+    if (entry.isGone) continue;
     inbox.wasStored(entry);
     state.ports.observer.mailed('queued', recipient.sides.get(entry.head.sender)?.other, recipient, now);
     if (entry.asker !== undefined) tellAsker(state, entry.asker, recipient, entry.head.id, 'queued');
@@ -166,7 +167,7 @@ function wereRefused(state: State, recipient: Keyed, entries: readonly Entry[], 
   const { observer, clock } = state.ports;
   observer.failed('mailbox.put', error, clock());
   for (const entry of entries) {
-    if (recipient.inbox.entries.get(entry.head.seq) !== entry) continue;
+    if (entry.isGone) continue;
     recipient.inbox.remove(entry);
     refuseAsker(state, entry, fault(error instanceof StorageFailed ? 'storage_failed' : 'internal'));
   }
@@ -183,8 +184,7 @@ export function acknowledge(
   const { inbox } = recipient;
   const { state: was, asker } = entry;
   const { sender, id } = entry.head;
-  inbox.remove(entry);
-  inbox.remember(entry);
+  inbox.acknowledge(entry);
   state.ports.observer.mailed('delivered', recipient.sides.get(sender)?.other, recipient, now);
   if (was !== 'stored') {
     if (asker !== undefined) tellAsker(state, asker, recipient, id, 'delivered');
@@ -274,7 +274,10 @@ export function tickMail(state: State, now: number): void {
   for (const recipient of state.holding) {
     const oldest = oldestLive(recipient.inbox);
     // Looked after here and not at each acknowledgement, after which there is mostly the next message to be held.
-    if (oldest === undefined) state.holding.delete(recipient);
+    if (oldest === undefined) {
+      state.holding.delete(recipient);
+      recipient.inbox.isHolding = false;
+    }
     // Also when the clock was set back.
     else if (Math.abs(now - oldest.takenAt) >= HOLD_MS) putAway(state, recipient);
   }

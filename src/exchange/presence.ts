@@ -24,8 +24,9 @@ export function knownUser(state: State, bound: KeyedUser, now: number): Keyed {
 
 /** Forgets a user of whom nobody needs to know. */
 export function forgetIfAlone(state: State, user: User): void {
-  if (!isKeyed(user) || user.sides.size > 0 || user.inbox.isArriving) return;
+  if (!isKeyed(user) || user.clients.size > 0 || user.sides.size > 0 || user.inbox.isArriving) return;
   if (state.users.away.get(user.key) === user) state.users.away.delete(user.key);
+  user.inbox.release();
 }
 
 /**
@@ -86,6 +87,7 @@ export function depart(state: State, user: Keyed): void {
   state.users.leave(user);
   putAway(state, user);
   state.holding.delete(user);
+  user.inbox.isHolding = false;
   user.inbox.unhandAll();
   putReceiptsAway(state, user);
   user.invites = [];

@@ -4,9 +4,9 @@
  * friend of it is here.
  */
 import { recipientPart, senderPart } from '../protocol/codec.ts';
-import { Acknowledged } from './acknowledged.ts';
 import type { Side } from './connections.ts';
-import { Inbox } from './inbox.ts';
+import { type Entry, Inbox } from './inbox.ts';
+import { Known } from './known.ts';
 import { ATTEMPTS, Attempts, Bucket } from './limits.ts';
 
 export interface Client {
@@ -41,7 +41,7 @@ export class Allowance {
   readonly wrongCodes = new Attempts(ATTEMPTS);
   /** When the latest codes were made. */
   invitesMadeAt: number[] = [];
-  readonly acknowledged = new Acknowledged();
+  readonly known = new Known<Entry>();
   /** When its user was last known here. */
   knownAt = 0;
 }
@@ -202,7 +202,7 @@ export class Users {
       onlySide: undefined,
       allowance,
       invites: [],
-      inbox: publicKey === undefined ? undefined : new Inbox(allowance.acknowledged),
+      inbox: publicKey === undefined ? undefined : new Inbox(allowance.known),
       senderPart: senderPart(username, nickname),
       recipientPart: recipientPart(nickname),
       nicknamePart: JSON.stringify(nickname),
@@ -236,7 +236,7 @@ export class Users {
   tick(now: number): void {
     for (const [key, allowance] of this.#allowances) {
       if (this.known(key)?.allowance === allowance || now < allowance.knownAt) allowance.knownAt = now;
-      if (now - allowance.knownAt > ACKNOWLEDGED_MS) allowance.acknowledged.clear();
+      if (now - allowance.knownAt > ACKNOWLEDGED_MS) allowance.known.forget();
       if (now - allowance.knownAt > ALLOWANCE_MS) this.#allowances.delete(key);
     }
   }

@@ -47,14 +47,14 @@ export const BUGS: readonly Bug[] = [
     '    putAway(state, recipient);\n    if (isFull(',
     '    if (isFull(',
   ),
-  bug('takes a repeat as new', 'delivery', 'if (isRepeat(side.other.user as Keyed, name)) {', 'if (!client.open) {'),
+  bug('takes a repeat as new', 'delivery', '  if (known !== undefined)\n    return repeat(', '  if (known !== undefined && !client.open)\n    return repeat('),
   bug(
     'counts a repeat against the allowance',
     'delivery',
-    '{ clientId: client.id, type, remaining: remaining() });\n    return undefined;',
-    '{ clientId: client.id, type, remaining: remaining() });\n    return overQuestions(state, user, now);',
+    '  if (known !== undefined)\n    return repeat(',
+    '  if (known !== undefined)\n    return overQuestions(state, user, now) ?? repeat(',
   ),
-  bug('does not remember what was acknowledged', 'mailbox', '  inbox.remember(entry);\n', ''),
+  bug('does not remember what was acknowledged', 'known', 'this.#acknowledged.add(entry.name);', ''),
   bug(
     'ignores late acknowledgements',
     'received',

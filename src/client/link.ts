@@ -1,0 +1,134 @@
+/** The socket to the exchange: dialled again when it is lost, each time after a longer pause; the only place that knows WebSockets. */
+import { WebSocket } from 'ws';
+import { FRAME_BYTES_CLOSE, ServerMessage } from '../protocol/messages.ts';
+
+/** The exchange closes with this when another client has taken this one's place (protocol part 2): returning would take it back. */
+const CLOSE_REPLACED = 4001;
+/** The exchange pings at least once a minute: after this long in silence nobody is there. */
+const SILENCE_MS_MAX = 90_000;
+
+export interface Backoff {
+  /** The first pause, in milliseconds; each further one is twice as long, and a random part of it up to a half is left out. */
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+/** One of the protocol's commands. */
+export type Sendable = { readonly type: string; readonly [field: string]: unknown };
+
+export interface LinkEvents {
+  readonly message: (message: ServerMessage) => void;
+  /** `willReturn` false: it is up to the owner now. */
+  readonly closed: (code: number, willReturn: boolean) => void;
+}
+
+export class Link {
+  readonly #url: string;
+  readonly #backoff: Backoff;
+  readonly #on: LinkEvents;
+  #socket: WebSocket | undefined;
+  #redial: NodeJS.Timeout | undefined;
+  #silence: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #retryAfterMs: number | undefined;
+  #isWanted = false;
+
+  constructor(url: string, backoff: Backoff, on: LinkEvents) {
+    this.#url = url;
+    this.#backoff = backoff;
+    this.#on = on;
+  }
+
+  open(): void {
+    this.#isWanted = true;
+    if (this.#socket === undefined && this.#redial === undefined) this.#dial();
+  }
+
+  /** Nothing if there is no socket: what matters is sent again later. */
+  send(command: Sendable): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(command));
+  }
+
+  /** All is well: the next pause is a short one. */
+  settled(): void {
+    this.#failures = 0;
+  }
+
+  /** Drops the socket and dials again; not before `retryAfterMs` if the exchange has said so. */
+  again(retryAfterMs?: number): void {
+    this.#retryAfterMs = retryAfterMs;
+    this.#socket?.terminate();
+  }
+
+  close(): void {
+    this.#isWanted = false;
+    clearTimeout(this.#redial);
+    this.#redial = undefined;
+    this.#socket?.close(1000);
+  }
+
+  /** As `close`, without a word to the exchange. */
+  terminate(): void {
+    this.close();
+    this.#socket?.terminate();
+  }
+
+  #dial(): void {
+    const socket = new WebSocket(this.#url, { perMessageDeflate: false, maxPayload: FRAME_BYTES_CLOSE });
+    this.#socket = socket;
+    this.#heard(socket);
+    socket.on('message', (data) => {
+      this.#heard(socket);
+      if (socket.readyState === WebSocket.OPEN) this.#read(String(data));
+    });
+    socket.on('ping', () => this.#heard(socket));
+    // Whatever it is, `close` follows.
+    socket.on('error', () => {});
+    socket.on('close', (code) => this.#lost(code));
+  }
+
+  #heard(socket: WebSocket): void {
+    if (this.#silence?.refresh() !== undefined) return;
+    this.#silence = setTimeout(() => socket.terminate(), SILENCE_MS_MAX);
+  }
+
+  #read(text: string): void {
+    const read = ServerMessage.safeParse(parse(text));
+    // A later release of the exchange may say more than this one knows.
+    if (!read.success) return;
+    if (read.data.type === 'restarting') this.#retryAfterMs = read.data.retryAfterMs;
+    this.#on.message(read.data);
+  }
+
+  #lost(code: number): void {
+    clearTimeout(this.#silence);
+    this.#silence = undefined;
+    this.#socket = undefined;
+    if (code === CLOSE_REPLACED) this.#isWanted = false;
+    if (this.#isWanted) {
+      this.#redial = setTimeout(() => {
+        this.#redial = undefined;
+        this.#dial();
+      }, this.#pauseMs());
+    }
+    this.#on.closed(code, this.#isWanted);
+  }
+
+  #pauseMs(): number {
+    const told = this.#retryAfterMs;
+    this.#retryAfterMs = undefined;
+    if (told !== undefined) return told;
+    const { minMs, maxMs } = this.#backoff;
+    const pause = Math.min(maxMs, minMs * 2 ** Math.min(this.#failures++, 30));
+    // Clients that were thrown out together must not return together.
+    return pause * (1 - Math.random() / 2);
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
