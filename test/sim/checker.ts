@@ -231,7 +231,7 @@ export class Checker implements DiskWitness {
     const isAgain = letter.acknowledgedLife < this.facts.life;
     if (!isAgain) this.#inOrder(`${device} ${letter.sender}`, seq, letter);
     // The order of the sender's own device; what was refused or expired may come again later.
-    if (!isAgain && !letter.isLate)
+    if (!isAgain && !letter.isLate && this.facts.hasRoomForAll)
       this.#inOrder(`${device} ${letter.device} ${letter.recipient}`, letter.place, letter);
   }
 

@@ -88,8 +88,8 @@ export class Facts {
     return this.isHeld(letter);
   }
 
-  /** No mailbox can be full: what an older message drags there with it is not refused. */
-  get #hasRoomForAll(): boolean {
+  /** No mailbox can be full: nothing that is held is refused without a word, for want of somebody to tell. */
+  get hasRoomForAll(): boolean {
     const { limits, policy } = this.plan;
     return (
       policy.offlineDelivery && limits.mailboxMessages >= 4 * this.letters.size && limits.mailboxTotalBytes > LARGE
@@ -100,7 +100,7 @@ export class Facts {
   isHeld(letter: Letter): boolean {
     if (letter.seq === undefined || letter.seqLife !== this.life || letter.endings.size > 0) return false;
     if (letter.seqStep <= letter.refusedStep || letter.isForgotten) return false;
-    if (this.isHeldTooLong(letter) || !this.#hasRoomForAll) return false;
+    if (this.isHeldTooLong(letter) || !this.hasRoomForAll) return false;
     for (const socket of this.here.get(letter.recipient) ?? [])
       if (socket.had.has(deliveryIdOf(letter.seq))) return true;
     return false;
