@@ -177,10 +177,14 @@ async function connectKeyed(
     const connection = { id, userKeys: [bound.key, user.key], madeAt: clock() } as const;
     const won = await store.redeemInvite(invite.code, clock(), existing === undefined ? connection : undefined);
     if (!won) return client.open ? wrongCode(state, client, clock()) : undefined;
-    const maker = knownUser(state, bound, clock());
-    // Nobody of the two is here any more: they find the connection when they come back.
-    if (user.clients.size > 0 || maker.clients.size > 0) joined(state, client, user, maker, invite, true, clock(), id);
+    const now = clock();
+    const maker = knownUser(state, bound, now);
+    // It may have gone meanwhile, and be known here, if at all, only as one who is away.
+    const joiner = knownUser(state, { ...user, usedAt: now }, now);
+    // When nobody of the two is here any more, they find the connection when they come back.
+    if (joiner.clients.size > 0 || maker.clients.size > 0) joined(state, client, joiner, maker, invite, true, now, id);
     forgetIfAlone(state, maker);
+    forgetIfAlone(state, joiner);
     return undefined;
   } finally {
     release();

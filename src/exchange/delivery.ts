@@ -6,10 +6,11 @@ import { contentPart, encodeForwarded, encodeSent, utf8Length } from '../protoco
 import { type Fault, fault, passingFault } from '../protocol/faults.ts';
 import type { CommandOf } from '../protocol/messages.ts';
 import { readId, usernameKey } from '../protocol/names.ts';
+import { repeat } from './askers.ts';
 import { type Side, sideTo } from './connections.ts';
 import { type Asker, nameOf } from './inbox.ts';
 import { OPEN_QUESTIONS_MAX } from './limits.ts';
-import { load, repeat, take } from './mailbox.ts';
+import { load, take } from './mailbox.ts';
 import { malformedId, tellHandled } from './receipts.ts';
 import type { Outcome, State } from './state.ts';
 import { type Client, isKeyed, type Keyed, type User } from './users.ts';

@@ -10,7 +10,7 @@ import { forgottenSender } from './ports.ts';
 import { dismiss, forgetIfAlone } from './presence.ts';
 import { tellReceipts } from './receipts.ts';
 import type { State } from './state.ts';
-import { type Client, isKeyed, type Keyed, type User } from './users.ts';
+import { isKeyed, type Keyed, type User } from './users.ts';
 
 /** The user of `side` leaves. */
 export async function disconnectKeyed(state: State, side: Side): Promise<Fault | undefined> {
@@ -44,19 +44,21 @@ async function end(state: State, connection: Connection, leaver: Keyed, other: K
   forgetIfAlone(state, other);
 }
 
-/** `forget_me`: the user is a stranger from now on, and so are its clients. */
-export async function forgetMe(state: State, client: Client, user: User): Promise<Fault | undefined> {
+/** `forget_me`: the user is a stranger from now on, and so are its clients. It is done also when the client that asked is gone meanwhile. */
+export async function forgetMe(state: State, user: User): Promise<Fault | undefined> {
   if (!isKeyed(user))
     return fault('bad_message', 'There is nothing to forget: this user has no key and ends with its client.');
-  for (const side of [...user.sides.values()]) {
-    if (client.user !== user) return undefined;
+  for (const side of [...user.sides.values()])
     if (side.connection.isDurable && !side.connection.isEnding) await disconnectKeyed(state, side);
-  }
   const release = await state.users.claim(user.key);
   try {
-    if (client.user !== user) return undefined;
+    const bound = await state.ports.store.findUser(user.key);
+    // Another client of the user was faster, and somebody else may have the name by now.
+    if (bound?.publicKey !== user.publicKey) return undefined;
     await state.ports.store.forgetUser(user.key);
-    strip(state, user);
+    // The user may have gone and come back while its friends were told.
+    const known = state.users.known(user.key);
+    strip(state, known !== undefined && isKeyed(known) ? known : user);
     return undefined;
   } finally {
     release();

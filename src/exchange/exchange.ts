@@ -52,7 +52,7 @@ const TABLE: { readonly [T in CommandType]: Rule<T> } = {
   },
   received: { counts: 'no', asUser: received },
   receipt: { counts: 'no', asUser: receipt },
-  forget_me: { counts: 'as a command', asUser: (state, client, user) => forgetMe(state, client, user) },
+  forget_me: { counts: 'as a command', asUser: (state, _client, user) => forgetMe(state, user) },
   ping: { counts: 'no', asAnybody: ping },
 };
 

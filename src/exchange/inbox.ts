@@ -204,6 +204,8 @@ export class Inbox {
   /** Keeps the receipt in place of an earlier one about the same message, which it returns. */
   addReceipt(receipt: WaitingReceipt, isStored: boolean, now: number): ReceiptEntry | undefined {
     const earlier = this.receipts.get(this.#receiptByName.get(nameOf(receipt.friend, receipt.id)) ?? -1);
+    // What was read from the store may be older than what came meanwhile.
+    if (earlier !== undefined && earlier.receipt.seq > receipt.seq) return undefined;
     if (earlier !== undefined) this.removeReceipt(earlier);
     this.receipts.set(receipt.seq, { receipt, heldAt: now, isStored, isHanded: false });
     this.#receiptByName.set(nameOf(receipt.friend, receipt.id), receipt.seq);

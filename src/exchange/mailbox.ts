@@ -7,8 +7,9 @@
  *              ▼
  *           storing ──(committed)──► queued, stored ──(handed, acknowledged)──► receipt `delivered`
  */
-import { encodeDelivery, encodeHandedOver, senderPart } from '../protocol/codec.ts';
+import { encodeDelivery, senderPart } from '../protocol/codec.ts';
 import { type Fault, fault } from '../protocol/faults.ts';
+import { refuseAskers, tellAskers } from './askers.ts';
 import type { Side } from './connections.ts';
 import type { Asker, Entry, Inbox } from './inbox.ts';
 import { HOLD_MS, SENDER_SHARE } from './limits.ts';
@@ -35,26 +36,6 @@ export function load(state: State, user: Keyed): Promise<void> | undefined {
     },
   );
   return inbox.loaded;
-}
-
-/** Answers a message that was sent before; what is not known yet is told to this asker then. */
-export function repeat(
-  state: State,
-  recipient: Keyed,
-  entry: Entry | 'acknowledged',
-  id: string,
-  asker: Asker,
-): undefined {
-  if (entry === 'acknowledged') tellAsker(state, asker, recipient, id, 'delivered');
-  else if (entry.state === 'stored') tellAsker(state, asker, recipient, id, 'queued');
-  else entry.asker = { ...asker, next: without(entry.asker, asker.clientId) };
-  return undefined;
-}
-
-function without(asker: Asker | undefined, clientId: string): Asker | undefined {
-  if (asker === undefined) return undefined;
-  const next = without(asker.next, clientId);
-  return asker.clientId === clientId ? next : { ...asker, next };
 }
 
 /** Takes a message from `side`, whose friend's inbox is loaded. The asker is told later what became of it. */
@@ -126,7 +107,7 @@ export function putAway(state: State, recipient: Keyed): void {
       taken.push(entry);
     } else {
       inbox.remove(entry);
-      refuseAsker(state, entry, refusal);
+      refuseAskers(state, entry, refusal);
     }
   }
   if (taken.length > 0) put(state, recipient, taken);
@@ -156,7 +137,7 @@ function wereStored(state: State, recipient: Keyed, entries: readonly Entry[], n
     if (entry.isGone) continue;
     inbox.wasStored(entry);
     state.ports.observer.mailed('queued', recipient.sides.get(entry.head.sender)?.other, recipient, now);
-    if (entry.asker !== undefined) tellAsker(state, entry.asker, recipient, entry.head.id, 'queued');
+    if (entry.asker !== undefined) tellAskers(state, entry.asker, recipient, entry.head.id, 'queued');
     entry.asker = undefined;
   }
   drain(state, recipient);
@@ -169,7 +150,7 @@ function wereRefused(state: State, recipient: Keyed, entries: readonly Entry[], 
   for (const entry of entries) {
     if (entry.isGone) continue;
     recipient.inbox.remove(entry);
-    refuseAsker(state, entry, fault(error instanceof StorageFailed ? 'storage_failed' : 'internal'));
+    refuseAskers(state, entry, fault(error instanceof StorageFailed ? 'storage_failed' : 'internal'));
   }
   drain(state, recipient);
 }
@@ -187,7 +168,7 @@ export function acknowledge(
   inbox.acknowledge(entry);
   state.ports.observer.mailed('delivered', recipient.sides.get(sender)?.other, recipient, now);
   if (was !== 'stored') {
-    if (asker !== undefined) tellAsker(state, asker, recipient, id, 'delivered');
+    if (asker !== undefined) tellAskers(state, asker, recipient, id, 'delivered');
     return was === 'live' ? undefined : 'delete';
   }
   return {
@@ -212,7 +193,7 @@ export function forget(
     () => tellReceipts(state, receipts, true),
     (error: unknown) => {
       state.ports.observer.failed('mailbox.acknowledge', error, state.ports.clock());
-      if (error instanceof StorageFailed) state.undeleted.push({ recipient, seqs, receipts });
+      if (error instanceof StorageFailed) state.retries.push(() => forget(state, recipient, seqs, receipts));
     },
   );
   drain(state, recipient);
@@ -291,28 +272,10 @@ function oldestLive(inbox: Inbox): WaitingMessage | undefined {
 
 /** What the store could not do is tried again. */
 export function retry(state: State): void {
-  for (const { recipient, seqs, receipts } of state.undeleted.splice(0)) forget(state, recipient, seqs, receipts);
+  for (const again of state.retries.splice(0)) again();
   const stalled = [...state.stalled];
   state.stalled.clear();
   for (const recipient of stalled) drain(state, recipient);
-}
-
-/** `askers`: the latest of those who sent the message. */
-function tellAsker(state: State, askers: Asker, recipient: Keyed, id: string, status: 'delivered' | 'queued'): void {
-  for (let asker: Asker | undefined = askers; asker !== undefined; asker = asker.next) {
-    const client = state.users.clients.get(asker.clientId);
-    if (client === undefined) continue;
-    state.sayLater(client, encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id));
-  }
-}
-
-function refuseAsker(state: State, { asker: askers, head: { id } }: Entry, refusal: Fault): void {
-  for (let asker = askers; asker !== undefined; asker = asker.next) {
-    const client = state.users.clients.get(asker.clientId);
-    if (client === undefined) continue;
-    state.ports.observer.refused(client, refusal.code, state.ports.clock());
-    state.say(client, { ...refusal, request: asker.type === 'question' ? 'ask' : 'answer', id });
-  }
 }
 
 /** A connection ends: what waits for the one who left, from that friend, is not delivered. First what only this process has (`live`), then,
@@ -321,7 +284,7 @@ export function drop(state: State, leaver: Keyed, friend: string, which: 'live' 
   for (const entry of leaver.inbox.entries.values()) {
     if (entry.head.sender !== friend || (which === 'live' && entry.state !== 'live')) continue;
     leaver.inbox.remove(entry);
-    refuseAsker(state, entry, fault('no_connection'));
+    refuseAskers(state, entry, fault('no_connection'));
   }
   drain(state, leaver);
 }

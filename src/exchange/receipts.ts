@@ -8,7 +8,7 @@ import { readId } from '../protocol/names.ts';
 import { sideTo } from './connections.ts';
 import type { ReceiptEntry } from './inbox.ts';
 import { HOLD_MS, WINDOW_MESSAGES_MAX } from './limits.ts';
-import type { WaitingReceipt } from './ports.ts';
+import { StorageFailed, type WaitingReceipt } from './ports.ts';
 import { deliveryIdOf } from './sequence.ts';
 import type { Outcome, State } from './state.ts';
 import { type Client, isKeyed, type Keyed, type User } from './users.ts';
@@ -140,9 +140,10 @@ function keep(state: State, receipts: readonly WaitingReceipt[]): void {
 
 /** A client has put them away. */
 export function removeReceipts(state: State, user: Keyed, seqs: readonly number[]): void {
-  state.ports.store
-    .removeReceipts(user.key, seqs)
-    .catch((error: unknown) => state.ports.observer.failed('receipts.remove', error, state.ports.clock()));
+  state.ports.store.removeReceipts(user.key, seqs).catch((error: unknown) => {
+    state.ports.observer.failed('receipts.remove', error, state.ports.clock());
+    if (error instanceof StorageFailed) state.retries.push(() => removeReceipts(state, user, seqs));
+  });
 }
 
 function textOf(state: State, { receipt: { seq, friend, id, status, reason, at } }: ReceiptEntry): string {

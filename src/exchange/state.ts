@@ -15,7 +15,7 @@ import {
   type Rate,
   rate,
 } from './limits.ts';
-import type { Ports, WaitingReceipt } from './ports.ts';
+import type { Ports } from './ports.ts';
 import { firstSeq } from './sequence.ts';
 import { type Client, type Keyed, type User, Users } from './users.ts';
 
@@ -53,12 +53,8 @@ export class State {
   readonly receipting = new Set<Keyed>();
   /** Users whose mailbox could not be read. */
   readonly stalled = new Set<Keyed>();
-  /** What was acknowledged and could not be deleted. */
-  readonly undeleted: {
-    readonly recipient: Keyed;
-    readonly seqs: readonly number[];
-    readonly receipts: readonly WaitingReceipt[];
-  }[] = [];
+  /** What the store could not do and is asked again: mostly deleting what was acknowledged, on a full disk. */
+  readonly retries: (() => void)[] = [];
   /** Bytes on their way to the store. */
   storingBytes = 0;
   #seq: number;

@@ -43,7 +43,11 @@ export class Allowance {
   invitesMadeAt: number[] = [];
   readonly known = new Known<Entry>();
   /** When its user was last known here. */
-  knownAt = 0;
+  knownAt: number;
+
+  constructor(now: number) {
+    this.knownAt = now;
+  }
 }
 
 export interface User {
@@ -187,7 +191,7 @@ export class Users {
 
   /** A user whom nobody has as a client or friend yet. */
   make({ id, key, username, nickname, publicKey, tag }: NewUser, now: number): User {
-    const allowance = publicKey === undefined ? new Allowance() : this.#allowanceOf(key);
+    const allowance = publicKey === undefined ? new Allowance(now) : this.#allowanceOf(key, now);
     return {
       id,
       key,
@@ -241,8 +245,9 @@ export class Users {
     }
   }
 
-  #allowanceOf(key: string): Allowance {
-    const allowance = this.#allowances.get(key) ?? new Allowance();
+  #allowanceOf(key: string, now: number): Allowance {
+    const allowance = this.#allowances.get(key) ?? new Allowance(now);
+    allowance.knownAt = now;
     this.#allowances.set(key, allowance);
     return allowance;
   }

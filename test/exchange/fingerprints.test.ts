@@ -9,19 +9,24 @@ const test = suite('fingerprints');
 test('the last names are known, whatever they are, and no other', () => {
   const name = fc.string({ maxLength: 80 });
   fc.assert(
-    fc.property(fc.array(name, { maxLength: 120 }), fc.array(name), fc.integer({ min: 1, max: 40 }), (added, others, last) => {
-      const names = new Fingerprints(last);
-      for (const one of added) {
-        assert.type(names.has(one), 'boolean');
-        names.add(one);
-        assert.ok(names.has(one));
-      }
-      for (const one of added.slice(-last)) assert.ok(names.has(one));
-      const old = new Set(added.slice(-2 * last));
-      for (const one of [...others, ...added]) if (!old.has(one)) assert.not(names.has(one));
-      names.clear();
-      for (const one of added) assert.not(names.has(one));
-    }),
+    fc.property(
+      fc.array(name, { maxLength: 120 }),
+      fc.array(name),
+      fc.integer({ min: 1, max: 40 }),
+      (added, others, last) => {
+        const names = new Fingerprints(last);
+        for (const one of added) {
+          assert.type(names.has(one), 'boolean');
+          names.add(one);
+          assert.ok(names.has(one));
+        }
+        for (const one of added.slice(-last)) assert.ok(names.has(one));
+        const old = new Set(added.slice(-2 * last));
+        for (const one of [...others, ...added]) if (!old.has(one)) assert.not(names.has(one));
+        names.clear();
+        for (const one of added) assert.not(names.has(one));
+      },
+    ),
   );
 });
 

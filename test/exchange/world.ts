@@ -252,8 +252,8 @@ export class World {
     for (const address of addresses) assert.is(users.countAt(address), 0);
     assert.is(users.claims, 0);
     assert.equal([...users.away.keys()], []);
-    const { holding, receipting, stalled, undeleted } = this.exchange.state;
-    assert.equal([holding.size, receipting.size, stalled.size, undeleted.length], [0, 0, 0, 0]);
+    const { holding, receipting, stalled, retries } = this.exchange.state;
+    assert.equal([holding.size, receipting.size, stalled.size, retries.length], [0, 0, 0, 0]);
     assert.equal([...this.topics.keys()], []);
     // To a clock that has not moved every code would still be live, had it not been thrown out.
     for (const code of this.codes) assert.is(await this.store.findInvite(code, START), undefined);
