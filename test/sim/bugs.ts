@@ -82,7 +82,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     'does not delete again what the store refused to delete',
     'mailbox',
-    'state.undeleted.push({ recipient, seqs, receipts });',
+    'state.retries.push(() => forget(state, recipient, seqs, receipts));',
     'return;',
   ),
   bug('hands out what was read for an earlier visit', 'mailbox', 'if (inbox.visit !== visit) return;', ''),

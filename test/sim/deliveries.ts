@@ -25,7 +25,7 @@ export class Deliveries {
   /** Of each user, what was handed out and not acknowledged: the letters by seq. */
   readonly #windows = new Map<string, Map<string, Letter>>();
 
-  /** Acknowledgements of each user that may not have taken effect. */
+  /** How many messages of each user may still be in its window, although they look as if they were not. */
   readonly #stuck = new Map<string, number>();
   readonly #receiptsAcknowledged = new Set<string>();
   #jumpedAt = Number.NEGATIVE_INFINITY;
@@ -65,8 +65,12 @@ export class Deliveries {
   /** Of the two, nothing is held any more. */
   ended(one: string, other: string): void {
     for (const user of [one, other])
-      for (const [seq, letter] of this.#windows.get(user) ?? [])
-        if (letter.sender === one || letter.sender === other) this.#windows.get(user)?.delete(seq);
+      for (const [seq, letter] of this.#windows.get(user) ?? []) {
+        if (letter.sender !== one && letter.sender !== other) continue;
+        this.#windows.get(user)?.delete(seq);
+        // Of one direction it is still delivered.
+        this.#mayStill(user);
+      }
     for (const letter of this.facts.letters.all) {
       const isTheirs =
         (letter.sender === one && letter.recipient === other) || (letter.sender === other && letter.recipient === one);
@@ -94,7 +98,7 @@ export class Deliveries {
     // Behind a command that waits it takes effect later, if at all.
     const isNow = socket.isOpen && socket.client?.waiting === undefined;
     if (isNow) letter.acknowledgedSeq = readDeliveryId(deliveryId);
-    else this.#stuck.set(letter.recipient, (this.#stuck.get(letter.recipient) ?? 0) + 1);
+    else this.#mayStill(letter.recipient);
     const isCertain = isNow && letter.seq === readDeliveryId(deliveryId) && this.facts.isKnown(letter);
     if (isCertain) letter.rememberedLife = life;
     this.#takeOut(letter.recipient, deliveryId);
@@ -114,6 +118,10 @@ export class Deliveries {
 
   stepEnds(): void {
     this.#wereFull.clear();
+  }
+
+  #mayStill(user: string): void {
+    this.#stuck.set(user, (this.#stuck.get(user) ?? 0) + 1);
   }
 
   #takeOut(user: string, deliveryId: string): void {
