@@ -17,7 +17,7 @@ export const BUGS: readonly Bug[] = [
     '} else put(state, recipient, [entry]);',
     `} else {
       put(state, recipient, [entry]);
-      tellAsker(state, asker, recipient, id, 'queued');
+      tellAskers(state, asker, recipient, id, 'queued');
       entry.asker = undefined;
     }`,
   ),
@@ -26,7 +26,7 @@ export const BUGS: readonly Bug[] = [
     'mailbox',
     'state.ports.wire.publish(side.other.topic, text);',
     `state.ports.wire.publish(side.other.topic, text);
-    tellAsker(state, asker, recipient, id, 'delivered');
+    tellAskers(state, asker, recipient, id, 'delivered');
     entry.asker = undefined;`,
   ),
   bug(
@@ -47,7 +47,12 @@ export const BUGS: readonly Bug[] = [
     '    putAway(state, recipient);\n    if (isFull(',
     '    if (isFull(',
   ),
-  bug('takes a repeat as new', 'delivery', '  if (known !== undefined)\n    return repeat(', '  if (known !== undefined && !client.open)\n    return repeat('),
+  bug(
+    'takes a repeat as new',
+    'delivery',
+    '  if (known !== undefined)\n    return repeat(',
+    '  if (known !== undefined && !client.open)\n    return repeat(',
+  ),
   bug(
     'counts a repeat against the allowance',
     'delivery',

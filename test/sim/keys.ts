@@ -8,7 +8,7 @@ export const HOST = 'exchange.test';
 const SIGNATURE_LENGTH = 86;
 const SIGNATURE_ENDS = [...'AQgw'];
 
-export function sign(publicKey: string, text: string): string {
+function sign(publicKey: string, text: string): string {
   let hash = 0x811c9dc5;
   for (const part of [publicKey, text])
     for (let index = 0; index < part.length; index++) hash = Math.imul(hash ^ part.charCodeAt(index), 0x01000193);

@@ -1,7 +1,7 @@
 /** Every question and answer that a device ever wrote, and all that became of it: the memory of the checker. */
 import type { Socket } from './network.ts';
 
-export interface Arrival {
+interface Arrival {
   /** Which life of the exchange. */
   readonly life: number;
   readonly step: number;

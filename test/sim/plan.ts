@@ -5,7 +5,7 @@
 import type { Limits } from '../../src/exchange/limits.ts';
 import type { Dice } from './dice.ts';
 
-export interface Faults {
+interface Faults {
   exchangeCrash: number;
   drain: number;
   deviceCrash: number;
