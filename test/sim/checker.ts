@@ -108,6 +108,7 @@ export class Checker implements DiskWitness {
     switch (frame.type) {
       case 'identified':
         this.#joins(socket, frame.username);
+        this.#pending(frame);
         break;
       case 'connected_to_friend':
         this.#joins(socket, socket.wish);
@@ -152,6 +153,16 @@ export class Checker implements DiskWitness {
     this.#entering.delete(socket);
     this.facts.joined(socket, user);
     this.#joined.add(user);
+  }
+
+  /** It says how many messages wait; while the disk is doing something about them, nobody knows. */
+  #pending({ username = '', pending }: Frame): void {
+    const { disk, store, plan } = this.facts;
+    // What has just expired may still be counted.
+    const isCertain = plan.faults.fullDisk === 0 && plan.faults.clockForward === 0;
+    if (pending === undefined || !isCertain || store?.isChanging(username) !== false) return;
+    const waiting = disk.messagesFor(username).length;
+    if (pending !== waiting) this.broke('pending', `${username}: said ${pending}, ${waiting} wait`);
   }
 
   #redeemed(code: string | undefined): void {

@@ -26,6 +26,7 @@ export interface Frame {
   readonly reason?: string;
   readonly request?: string;
   readonly retryAfterMs?: number;
+  readonly pending?: number;
   readonly connectionId?: string;
   readonly durable?: boolean;
   readonly friend?: FriendOnWire;
