@@ -21,6 +21,9 @@ export interface Ports {
 export interface Wire {
   /** Says `text` to one client. Keeps its order with what was published before. */
   send(clientId: string, text: string): void;
+  /** The same, together with what else is said to it in this turn of the event loop. Keeps its order with other texts that are sent soon,
+   * and with nothing else. */
+  sendSoon(clientId: string, text: string): void;
   /** Says `text` to every client that is subscribed to `topic`. */
   publish(topic: string, text: string): void;
   subscribe(clientId: string, topic: string): void;
