@@ -176,7 +176,12 @@ export class Host implements Station {
   }
 
   #wire(life: Life): Wire {
-    const { note, checker } = this.#parts;
+    const { note, checker, schedule } = this.#parts;
+    const soon: { readonly socket: Socket; readonly text: string; readonly frame: Frame }[] = [];
+    const flush = () => {
+      const due = soon.splice(0);
+      if (life.isAlive) for (const { socket, text, frame } of due) this.network.down(socket, frame, text.length);
+    };
     const say = (socket: Socket | undefined, text: string, frame: Frame) => {
       if (socket === undefined) return;
       note('►', socket.number, socket.peer.name, text);
@@ -186,6 +191,15 @@ export class Host implements Station {
     return {
       send: (clientId, text) => {
         if (this.#spend(life)) say(this.#byClient.get(clientId), text, checker.read(text));
+      },
+      sendSoon: (clientId, text) => {
+        const socket = this.#byClient.get(clientId);
+        if (socket === undefined || !this.#spend(life)) return;
+        const frame = checker.read(text);
+        note('► soon', socket.number, socket.peer.name, text);
+        checker.said(socket, frame);
+        // What else is said in this event goes before it.
+        if (soon.push({ socket, text, frame }) === 1) schedule.after(0, flush);
       },
       publish: (topic, text) => {
         if (!this.#spend(life)) return;
