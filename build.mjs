@@ -32,9 +32,10 @@ const BUNDLE = join(ROOT, 'dist/magi-exchange.mjs');
 const PAGE = join(ROOT, 'dist/dashboard.json');
 /** What the bundle is made of: when one of these changes, it is stale. */
 const SOURCES = ['src', 'dashboard', 'build.mjs', 'package.json', 'package-lock.json'];
-/** A test file that takes longer has hung. The simulator runs ten thousand worlds. */
+/** A test file that takes longer has hung. The simulator runs ten thousand worlds, the torture starts the exchange a hundred times. */
 const TEST_FILE_MS_MAX = 300_000;
-const SIMULATOR_MS_MAX = 900_000;
+const LONG_TEST_FILE_MS_MAX = 900_000;
+const LONG_TESTS = ['test/sim', 'test/torture'];
 
 const require = createRequire(import.meta.url);
 
@@ -252,7 +253,8 @@ function runTestFile(file, coverage) {
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text) => (output += text));
-    const msMax = file.startsWith(join(ROOT, 'test/sim')) ? SIMULATOR_MS_MAX : TEST_FILE_MS_MAX;
+    const isLong = LONG_TESTS.some((folder) => file.startsWith(join(ROOT, folder)));
+    const msMax = isLong ? LONG_TEST_FILE_MS_MAX : TEST_FILE_MS_MAX;
     const timer = setTimeout(() => {
       output += `\nThe file took longer than ${msMax / 1000} s: an open socket or timer keeps it running, or a test hangs.\n`;
       child.kill('SIGKILL');
