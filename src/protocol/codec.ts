@@ -34,11 +34,14 @@ const PLAIN_MESSAGE = (() => {
 const PLAIN_LENGTH_MAX = 4_096;
 
 /** The same for the acknowledgement that comes with nearly every message over a durable connection. */
-const PLAIN_RECEIVED = /^\{"type": ?"received", ?"deliveryIds": ?\["([0-9-]+(?:","[0-9-]+)*)"\]\}$/;
+const PLAIN_RECEIVED = /^\{"type":"received", ?"deliveryIds": ?\["([0-9-]+(?:","[0-9-]+)*)"\]\}$/;
+
+const TYPE_AT = '{"type":"'.length;
 
 function decodePlain(text: string): Command | undefined {
   if (text.length > PLAIN_LENGTH_MAX) return undefined;
-  const list = PLAIN_RECEIVED.exec(text)?.[1];
+  // By its first letter: a question should not have to wait for this.
+  const list = text[TYPE_AT] === 'r' ? PLAIN_RECEIVED.exec(text)?.[1] : undefined;
   if (list !== undefined) {
     const deliveryIds = list.split('","');
     return deliveryIds.length > DELIVERY_IDS_MAX ? undefined : { type: 'received', deliveryIds };
