@@ -233,9 +233,10 @@ export class Deliveries {
     let bytes = this.#window(letter.recipient).bytes;
     if (window.size <= WINDOW_MESSAGES_MAX && bytes - letter.content.length < WINDOW_BYTES_MAX) return;
     // What the exchange may have dropped without a word, since nobody waits for one, counts no more.
-    const certain = [...window.values()].filter(
-      (held) => this.facts.isOnItsWayToDisk(held) || this.facts.isHeld(held) || held === letter,
-    );
+    const certain = [...window].flatMap(([id, held]) => {
+      const isIt = held.seq !== undefined && id === deliveryIdOf(held.seq);
+      return isIt && (this.facts.isOnItsWayToDisk(held) || this.facts.isHeld(held) || held === letter) ? held : [];
+    });
     bytes = certain.reduce((sum, { content }) => sum + content.length, -letter.content.length);
     if (certain.length > WINDOW_MESSAGES_MAX || bytes >= WINDOW_BYTES_MAX)
       this.facts.broke('window', `${certain.length} messages, ${bytes} bytes before the last, for ${letter.recipient}`);

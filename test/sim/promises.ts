@@ -124,7 +124,8 @@ export class Promises {
 
   #bounds({ recipient, sender }: WaitingMessage): void {
     const { mailboxMessages, mailboxBytes, mailboxTotalBytes } = this.#facts.plan.limits;
-    if (this.#facts.disk.totalBytes > mailboxTotalBytes + WINDOW_BYTES_MAX) this.#facts.broke('mailboxes bound', `${mailboxTotalBytes}`);
+    if (this.#facts.disk.totalBytes > mailboxTotalBytes + WINDOW_BYTES_MAX)
+      this.#facts.broke('mailboxes bound', `${mailboxTotalBytes}`);
     // What is acknowledged is as good as deleted, also when the disk does not do it yet.
     const all = this.#facts.disk
       .messagesFor(recipient)
