@@ -2,11 +2,11 @@
  * Messages between keyed users, as a load of its own: both here (`delivered`), one of them away (`queued`), and what one finds who comes
  * back (`drain`); and guests in the same run to compare with. Prints CPU of the exchange's process for each message.
  */
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { Client, DIALECTS } from './dialects.ts';
+import type { Client } from './dialects.ts';
 import { CONTENT_BYTES, content } from './messages.ts';
-import { BUNDLE, cpuNanoseconds, type Server, startRow } from './process.ts';
+import { comeAs, type Person, person, serve } from './people.ts';
+import { cpuNanoseconds } from './process.ts';
 import { median, table } from './relay.ts';
 import { maskedFrame } from './socket.ts';
 
@@ -39,66 +39,6 @@ const KINDS: readonly Kind[] = [
   { name: 'delivered, 1 in flight', pairs, inflight: 1, isKeyed: true },
   { name: 'queued, 8 pairs, 64 in flight', pairs: 8, inflight: 8, isKeyed: true, isAway: true },
 ];
-
-const NO_BOUND = '1000000000';
-
-async function serve(): Promise<Server & { cleanUp(): Promise<void> }> {
-  const { mkdtempSync, rmSync } = await import('node:fs');
-  const { tmpdir } = await import('node:os');
-  const folder = mkdtempSync(`${tmpdir()}/magi-bench-data-`);
-  const bounds = Object.fromEntries(
-    [
-      ...[
-        'QUESTIONS_PER_MINUTE',
-        'COMMANDS_PER_MINUTE',
-        'FRAMES_PER_SECOND',
-        'CLIENTS_PER_ADDRESS',
-        'KEYS_PER_ADDRESS',
-      ],
-      ...['MAILBOX_MESSAGES', 'MAILBOX_BYTES', 'MAILBOX_TOTAL_BYTES'],
-    ].map((name) => [name, NO_BOUND]),
-  );
-  const env = { PORT: '0', DATA_DIR: folder, LOG_LEVEL: 'info', LOG_FORMAT: 'json', ...bounds };
-  const server = await startRow({ name: 'exchange', dialect: 'json', args: [BUNDLE], env });
-  return {
-    ...server,
-    async cleanUp() {
-      await server.stop();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-interface Person {
-  readonly name: string;
-  readonly publicKey: string;
-  readonly privateKey: KeyObject;
-}
-
-function person(name: string): Person {
-  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-  return { name, publicKey: publicKey.export({ format: 'jwk' }).x as string, privateKey };
-}
-
-async function comeAs(
-  { name, publicKey, privateKey }: Person,
-  port: number,
-  isKeyed: boolean,
-  before?: (client: Client) => void,
-): Promise<Client> {
-  const client = await Client.open(DIALECTS.json as never, port, '/');
-  const { challenge } = await client.next('connected');
-  if (!isKeyed) await client.ask({ type: 'identify', username: name }, 'identified');
-  else {
-    const host = `127.0.0.1:${port}`;
-    const text = `magi-exchange:identify:v1\n${challenge}\n${name}\n${host}`;
-    const signature = sign(null, Buffer.from(text), privateKey).toString('base64url');
-    before?.(client);
-    client.say({ type: 'identify', username: name, publicKey, host, signature });
-    if (before === undefined) await client.next('identified');
-  }
-  return client;
-}
 
 const state = { messages: 0, running: true };
 let ids = 0;

@@ -83,6 +83,15 @@ export class RawSocket {
     this.#tcp.write(frames);
   }
 
+  /** Reads no more, so that the system's buffers fill up and then the server's. */
+  pause(): void {
+    this.#tcp.pause();
+  }
+
+  resume(): void {
+    this.#tcp.resume();
+  }
+
   close(): void {
     this.onClosed = () => {};
     this.#tcp.destroy();

@@ -16,7 +16,7 @@ import * as assert from 'uvu/assert';
 import { WebSocket } from 'ws';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
 /** The bound of one test and of one wait; a hang becomes a failure that names what it waited for. */
 const TEST_MS_MAX = 60_000;
