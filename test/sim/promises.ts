@@ -12,9 +12,6 @@ import type { Socket } from './network.ts';
 
 /** What a sender may be told instead of a delivery. */
 const REPORTS = ['expired', 'left'] as const;
-/** What is held of one user may go over the bound of all mailboxes at once: it is about so much. */
-const WINDOW_BYTES_MAX = 256 * 1024;
-
 /** What is said of a message for which there was no place. */
 const REFUSALS = new Set(['friend_offline', 'mailbox_full', 'storage_failed']);
 
@@ -124,8 +121,7 @@ export class Promises {
 
   #bounds({ recipient, sender }: WaitingMessage): void {
     const { mailboxMessages, mailboxBytes, mailboxTotalBytes } = this.#facts.plan.limits;
-    if (this.#facts.disk.totalBytes > mailboxTotalBytes + WINDOW_BYTES_MAX)
-      this.#facts.broke('mailboxes bound', `${mailboxTotalBytes}`);
+    if (this.#facts.disk.totalBytes > mailboxTotalBytes) this.#facts.broke('mailboxes bound', `${mailboxTotalBytes}`);
     // What is acknowledged is as good as deleted, also when the disk does not do it yet.
     const all = this.#facts.disk
       .messagesFor(recipient)
