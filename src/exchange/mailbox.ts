@@ -215,7 +215,8 @@ export function drain(state: State, recipient: Keyed): void {
     (messages) => {
       if (inbox.visit !== visit) return;
       inbox.isDraining = false;
-      if (handOut(state, recipient, messages)) drain(state, recipient);
+      handOut(state, recipient, messages);
+      if (messages.length > 0) drain(state, recipient);
     },
     (error: unknown) => {
       if (inbox.visit === visit) inbox.isDraining = false;
@@ -225,22 +226,19 @@ export function drain(state: State, recipient: Keyed): void {
   );
 }
 
-/** Returns whether anything was handed out. */
-function handOut(state: State, recipient: Keyed, messages: readonly WaitingMessage[]): boolean {
+function handOut(state: State, recipient: Keyed, messages: readonly WaitingMessage[]): void {
   const { inbox } = recipient;
-  let handed = false;
   for (const message of messages) {
+    inbox.handedSeq = Math.max(inbox.handedSeq, message.seq);
     const entry = inbox.entries.get(message.seq);
     // Acknowledged, or gone, while it was read.
     if (entry === undefined || entry.isHanded) continue;
     entry.message = message;
     entry.head = message;
     inbox.hand(entry);
-    handed = true;
     const text = deliveryOf(message);
     for (const client of recipient.clients) state.sayLater(client, text);
   }
-  return handed;
 }
 
 /** Everything unacknowledged, oldest first, for a client that has just come to a user who is here. */

@@ -157,7 +157,7 @@ export interface Store {
   nextMessages(recipient: string, afterSeq: number, count: number, bytes: number): Promise<WaitingMessage[]>;
   /** Deletes the messages and keeps the receipts, in one transaction. A message that is gone already is not an error. */
   acknowledge(recipient: string, seqs: readonly number[], receipts: readonly WaitingReceipt[]): Promise<void>;
-  /** Keeps the receipts: the latest for each (recipient, friend, id), at most 1,000 a recipient, oldest dropped. One for
+  /** Keeps the receipts: that with the largest seq for each (recipient, friend, id), at most 1,000 a recipient, oldest dropped. One for
    * a name that is not bound is not kept. */
   putReceipts(receipts: readonly WaitingReceipt[]): Promise<void>;
   receiptsFor(recipient: string): Promise<WaitingReceipt[]>;

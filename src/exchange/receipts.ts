@@ -69,7 +69,8 @@ export function loadReceipts(state: State, user: Keyed, receipts: readonly Waiti
 function add(state: State, user: Keyed, entry: WaitingReceipt, isStored: boolean): void {
   const other = user.inbox.receiptAbout(entry.friend, entry.id);
   if (other !== undefined && other.receipt.seq >= entry.seq) {
-    if (isStored && other.receipt.seq > entry.seq) removeReceipts(state, user, [entry.seq]);
+    // The store has the older one: the newer takes its place there, or it would come back.
+    if (isStored && other.receipt.seq > entry.seq) keepNow(state, user, other.receipt.seq);
     return;
   }
   user.inbox.addReceipt(entry, isStored, state.ports.clock());

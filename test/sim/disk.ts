@@ -189,7 +189,9 @@ export class Disk {
     for (const receipt of receipts) {
       const holder = this.holders.get(receipt.recipient);
       if (holder === undefined) continue;
-      const others = holder.receipts.filter((kept) => kept.friend !== receipt.friend || kept.id !== receipt.id);
+      const same = holder.receipts.find((kept) => kept.friend === receipt.friend && kept.id === receipt.id);
+      if (same !== undefined && same.seq > receipt.seq) continue;
+      const others = holder.receipts.filter((kept) => kept !== same);
       holder.receipts = [...others, receipt].sort((a, b) => a.seq - b.seq).slice(-RECEIPTS_MAX);
     }
   }
