@@ -151,6 +151,11 @@ export class Checker implements DiskWitness {
   #joins(socket: Socket, user: string | undefined): void {
     if (user === undefined || socket.user === user) return;
     this.#entering.delete(socket);
+    if (!socket.isOpen) {
+      // It is on its way out, and hears the last that was said to this user.
+      socket.user = user;
+      return;
+    }
     this.facts.joined(socket, user);
     this.#joined.add(user);
   }

@@ -27,7 +27,6 @@ export class Deliveries {
 
   /** How many messages of each user may still be in its window, although they look as if they were not. */
   readonly #stuck = new Map<string, number>();
-  readonly #receiptsAcknowledged = new Set<string>();
   #jumpedAt = Number.NEGATIVE_INFINITY;
   /** Users whose window was full in this event. */
   readonly #wereFull = new Set<string>();
@@ -90,7 +89,6 @@ export class Deliveries {
     const { letters, life } = this.facts;
     const meaning = this.#meanings.get(deliveryId);
     if (meaning === undefined) return;
-    if (meaning.startsWith('receipt ')) this.#receiptsAcknowledged.add(deliveryId);
     const letter = letters.byId(meaning.split(' ')[2]);
     if (letter === undefined || !meaning.startsWith('message ') || letter.recipient !== socket.user) return;
     letter.acknowledgements++;
@@ -102,10 +100,6 @@ export class Deliveries {
     const isCertain = isNow && letter.seq === readDeliveryId(deliveryId) && this.facts.isKnown(letter);
     if (isCertain) letter.rememberedLife = life;
     this.#takeOut(letter.recipient, deliveryId);
-  }
-
-  isReceiptAcknowledged(seq: number): boolean {
-    return this.#receiptsAcknowledged.has(deliveryIdOf(seq));
   }
 
   /** Whether the window of a user is about full, or was in this event. */
@@ -233,9 +227,10 @@ export class Deliveries {
     let bytes = this.#window(letter.recipient).bytes;
     if (window.size <= WINDOW_MESSAGES_MAX && bytes - letter.content.length < WINDOW_BYTES_MAX) return;
     // What the exchange may have dropped without a word, since nobody waits for one, counts no more.
-    const certain = [...window.values()].filter(
-      (held) => this.facts.isOnItsWayToDisk(held) || this.facts.isHeld(held) || held === letter,
-    );
+    const certain = [...window].flatMap(([id, held]) => {
+      const isIt = held.seq !== undefined && id === deliveryIdOf(held.seq);
+      return isIt && (this.facts.isOnItsWayToDisk(held) || this.facts.isHeld(held) || held === letter) ? held : [];
+    });
     bytes = certain.reduce((sum, { content }) => sum + content.length, -letter.content.length);
     if (certain.length > WINDOW_MESSAGES_MAX || bytes >= WINDOW_BYTES_MAX)
       this.facts.broke('window', `${certain.length} messages, ${bytes} bytes before the last, for ${letter.recipient}`);

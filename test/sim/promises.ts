@@ -12,9 +12,6 @@ import type { Socket } from './network.ts';
 
 /** What a sender may be told instead of a delivery. */
 const REPORTS = ['expired', 'left'] as const;
-/** What is held of one user may go over the bound of all mailboxes at once: it is about so much. */
-const WINDOW_BYTES_MAX = 256 * 1024;
-
 /** What is said of a message for which there was no place. */
 const REFUSALS = new Set(['friend_offline', 'mailbox_full', 'storage_failed']);
 
@@ -124,8 +121,7 @@ export class Promises {
 
   #bounds({ recipient, sender }: WaitingMessage): void {
     const { mailboxMessages, mailboxBytes, mailboxTotalBytes } = this.#facts.plan.limits;
-    if (this.#facts.disk.totalBytes > mailboxTotalBytes + WINDOW_BYTES_MAX)
-      this.#facts.broke('mailboxes bound', `${mailboxTotalBytes}`);
+    if (this.#facts.disk.totalBytes > mailboxTotalBytes) this.#facts.broke('mailboxes bound', `${mailboxTotalBytes}`);
     // What is acknowledged is as good as deleted, also when the disk does not do it yet.
     const all = this.#facts.disk
       .messagesFor(recipient)
@@ -151,9 +147,10 @@ export class Promises {
       if (!this.#facts.here.has(key)) continue;
       if (messages.length > 0)
         this.#facts.broke('not delivered in time', `for ${key}: ${JSON.stringify(messages).slice(0, 500)}`);
-      // A full disk may have refused to delete what was acknowledged.
+      // A full disk may have refused to delete what was acknowledged, or to put a newer receipt in place of an older one.
       const isFaultless = this.#facts.plan.faults.fullDisk === 0;
-      const open = receipts.filter(({ seq }) => isFaultless || !this.#deliveries.isReceiptAcknowledged(seq));
+      const knowsMore = (id: string) => (this.#facts.letters.byId(id)?.receipts.size ?? 0) > 0;
+      const open = receipts.filter(({ id }) => isFaultless || !knowsMore(id));
       if (open.length > 0) this.#facts.broke('receipts not delivered in time', `for ${key}: ${JSON.stringify(open)}`);
     }
   }
