@@ -12,7 +12,7 @@ import { type Effort, type Figures, median, relay, relayTable, SETTINGS, table }
 
 const USAGE = `usage: node bench/run.ts [options]
   --quick               one short round, fewer idle clients: to see that it works, not to quote
-  --only relay,idle,parts,start,store
+  --only relay,keyed,idle,parts,start,store
   --rows exchange,floor,ws,socketio
   --pairs N             pairs of guests (100)
   --seconds N           measured seconds of each round (5)
@@ -23,7 +23,7 @@ const USAGE = `usage: node bench/run.ts [options]
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'relay,idle,start,parts,store' },
+    only: { type: 'string', default: 'relay,keyed,idle,start,parts,store' },
     rows: { type: 'string', default: ROWS.map(({ name }) => name).join() },
     pairs: { type: 'string', default: '100' },
     seconds: { type: 'string' },
@@ -136,6 +136,7 @@ if (only.some((part) => part !== 'parts' && part !== 'store')) buildIfMissing();
 const exchange = rows.find(({ name }) => name === 'exchange');
 if (only.includes('start') && exchange !== undefined) await startTime(exchange);
 if (only.includes('relay')) await measureRelay();
+if (only.includes('keyed')) await keyed();
 if (only.includes('idle')) await idle();
 if (only.includes('parts')) await parts('bench/parts.ts');
 if (only.includes('store')) await parts('bench/store.ts');
