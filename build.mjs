@@ -5,6 +5,7 @@
  *   start          builds what is stale and serves          check   what CI checks besides the tests
  *   build          dist/magi-exchange.mjs                   bench   the benchmarks
  *   test [PART…]   the tests whose path holds a PART        demo    a first conversation, in a second terminal
+ *   sim            the simulator: --seeds N, --seed S, --trace, --bugs
  *   torture        kills the exchange under load, again and again: --cycles N --seed S, see test/torture/run.ts
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -31,8 +32,10 @@ const BUNDLE = join(ROOT, 'dist/magi-exchange.mjs');
 const PAGE = join(ROOT, 'dist/dashboard.json');
 /** What the bundle is made of: when one of these changes, it is stale. */
 const SOURCES = ['src', 'dashboard', 'build.mjs', 'package.json', 'package-lock.json'];
-/** A test file that takes longer has hung. */
+/** A test file that takes longer has hung. The simulator runs ten thousand worlds, the torture starts the exchange a hundred times. */
 const TEST_FILE_MS_MAX = 300_000;
+const LONG_TEST_FILE_MS_MAX = 900_000;
+const LONG_TESTS = ['test/sim', 'test/torture'];
 
 const require = createRequire(import.meta.url);
 
@@ -250,10 +253,12 @@ function runTestFile(file, coverage) {
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text) => (output += text));
+    const isLong = LONG_TESTS.some((folder) => file.startsWith(join(ROOT, folder)));
+    const msMax = isLong ? LONG_TEST_FILE_MS_MAX : TEST_FILE_MS_MAX;
     const timer = setTimeout(() => {
-      output += `\nThe file took longer than ${TEST_FILE_MS_MAX / 1000} s: an open socket or timer keeps it running, or a test hangs.\n`;
+      output += `\nThe file took longer than ${msMax / 1000} s: an open socket or timer keeps it running, or a test hangs.\n`;
       child.kill('SIGKILL');
-    }, TEST_FILE_MS_MAX);
+    }, msMax);
     child.on('close', (code) => {
       clearTimeout(timer);
       const [ran, passed, skipped] = ['Total', 'Passed', 'Skipped'].map((word) =>
@@ -335,13 +340,17 @@ async function main([command = '--help', ...args]) {
       process.argv = [process.execPath, join(ROOT, 'bench/run.ts'), ...args];
       await import('./bench/run.ts');
       return;
+    case 'sim':
+      process.argv = [process.execPath, join(ROOT, 'test/sim/run.ts'), ...args];
+      await import('./test/sim/run.ts');
+      return;
     case 'torture':
       await buildIfStale();
       process.argv = [process.execPath, join(ROOT, 'test/torture/run.ts'), ...args];
       await import('./test/torture/run.ts');
       return;
     default:
-      fail('it takes start, build, test, check, bench, torture or demo.', 2);
+      fail('it takes start, build, test, check, bench, sim, torture or demo.', 2);
   }
 }
 

@@ -50,6 +50,9 @@ async function pair() {
       send(_client, text) {
         said = text;
       },
+      sendSoon(_client, text) {
+        said = text;
+      },
       publish(_topic, text) {
         said = text;
       },

@@ -27,6 +27,11 @@ export interface Stats {
   // Said when the exchange measures them; an older one may not.
   eventLoopDelayP99Ms?: number;
   handlingP99Us?: number;
+  mailboxMessages?: number;
+  mailboxOldestSeconds?: number;
+  /** null: nothing is kept on disk. */
+  diskFreeBytes?: number | null;
+  commitP99Ms?: number;
   refusedCodes?: number;
   wrongCodesLocked?: boolean;
   errors?: Record<string, number>;

@@ -1,7 +1,7 @@
 /** The four numbers that matter first, the facts below the charts, and the operator's warnings. */
 import { make, part, say } from './dom.ts';
 import { exchangeNow, type Stats } from './live.ts';
-import { count, exact, moment, plural, rate, span } from './words.ts';
+import { bytes, count, duration, exact, moment, plural, rate, span } from './words.ts';
 
 const ERRORS_SHOWN_MAX = 3;
 
@@ -18,6 +18,10 @@ const at = {
   uptimeNote: part('uptime-note'),
   version: part('version'),
   versionNote: part('version-note'),
+  mailbox: part('mailbox'),
+  mailboxNote: part('mailbox-note'),
+  disk: part('disk'),
+  diskNote: part('disk-note'),
   refused: part('refused'),
   refusedNote: part('refused-note'),
   errors: part('errors'),
@@ -64,10 +68,25 @@ function showFacts(stats: Stats): void {
   say(at.uptimeNote, `since ${moment(stats.startTime)}`);
   say(at.version, stats.version);
   say(at.versionNote, location.host);
+  showStore(stats);
   say(at.refused, stats.refusedCodes === undefined ? '–' : count(stats.refusedCodes));
   at.refused.classList.toggle('bad', stats.wrongCodesLocked === true);
   say(at.refusedNote, stats.wrongCodesLocked === true ? 'too many: every address gets fewer tries' : 'since the start');
   showErrors(stats.errors ?? {});
+}
+
+/** Below this the operator should look at the disk: a full one keeps nothing for those who are away. */
+const DISK_FREE_MIN = 1024 ** 3;
+
+function showStore(stats: Stats): void {
+  const { mailboxMessages, mailboxOldestSeconds = 0, diskFreeBytes, commitP99Ms = 0 } = stats;
+  say(at.mailbox, mailboxMessages === undefined ? '–' : count(mailboxMessages));
+  const waiting = (mailboxMessages ?? 0) > 0;
+  say(at.mailboxNote, waiting ? `oldest ${span(mailboxOldestSeconds * 1_000)}` : 'nobody has missed anything');
+  say(at.disk, typeof diskFreeBytes === 'number' ? bytes(diskFreeBytes) : '–');
+  at.disk.classList.toggle('bad', typeof diskFreeBytes === 'number' && diskFreeBytes < DISK_FREE_MIN);
+  const commits = commitP99Ms > 0 ? `commit p99 ${duration(commitP99Ms * 1_000)}` : 'no commit yet';
+  say(at.diskNote, diskFreeBytes === null ? 'nothing is kept on disk' : commits);
 }
 
 let errorsShown: string | undefined;

@@ -37,6 +37,17 @@ function short(n: number): string {
   return n < 10 ? tenths.format(n) : whole.format(n);
 }
 
+/** 512 KB, 1.2 GB */
+export function bytes(n: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB'];
+  let [rest, unit] = [n, 0];
+  while (rest >= 1_000 && unit < units.length - 1) {
+    rest /= 1_000;
+    unit++;
+  }
+  return `${short(rest)} ${units[unit]}`;
+}
+
 export function plural(n: number, one: string, many: string): string {
   return `${count(n)} ${n === 1 ? one : many}`;
 }

@@ -16,7 +16,10 @@ export function tellAskers(
   for (let asker: Asker | undefined = askers; asker !== undefined; asker = asker.next) {
     const client = state.users.clients.get(asker.clientId);
     if (client === undefined) continue;
-    state.sayLater(client, encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id));
+    state.ports.wire.sendSoon(
+      client.id,
+      encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id),
+    );
   }
 }
 

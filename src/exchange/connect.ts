@@ -22,7 +22,8 @@ export function createInvite(state: State, client: Client, user: User, now: numb
 }
 
 async function makeInvite(state: State, client: Client, user: User, now: number): Promise<undefined> {
-  const invite = isKeyed(user) ? await makeInTurn(state, user) : await state.invites.make(user, now);
+  const invite = isKeyed(user) ? await makeInTurn(state, client, user) : await state.invites.make(user, now);
+  if (invite === undefined) return;
   const later = state.ports.clock();
   if (!client.open) {
     // It closed before the code was in its list: the list is what a guest's end goes by. A keyed user may come back for it.
@@ -41,9 +42,11 @@ async function makeInvite(state: State, client: Client, user: User, now: number)
 }
 
 /** Several clients of one user share its list of codes. */
-async function makeInTurn(state: State, user: Keyed): Promise<Invite> {
+async function makeInTurn(state: State, client: Client, user: Keyed): Promise<Invite | undefined> {
   const release = await state.users.claim(user.key);
   try {
+    // Its user may have gone meanwhile, or be forgotten.
+    if (!client.open || client.user !== user) return undefined;
     return await state.invites.make(user, state.ports.clock());
   } finally {
     release();

@@ -201,15 +201,17 @@ export class Inbox {
     if (use !== undefined) this.#useBySender.set(forgotten, use);
   }
 
-  /** Keeps the receipt in place of an earlier one about the same message, which it returns. */
-  addReceipt(receipt: WaitingReceipt, isStored: boolean, now: number): ReceiptEntry | undefined {
-    const earlier = this.receipts.get(this.#receiptByName.get(nameOf(receipt.friend, receipt.id)) ?? -1);
-    // What was read from the store may be older than what came meanwhile.
-    if (earlier !== undefined && earlier.receipt.seq > receipt.seq) return undefined;
+  /** The newest receipt about the same message. */
+  receiptAbout(friend: string, id: string): ReceiptEntry | undefined {
+    return this.receipts.get(this.#receiptByName.get(nameOf(friend, id)) ?? -1);
+  }
+
+  /** Keeps the receipt in place of an earlier one about the same message. */
+  addReceipt(receipt: WaitingReceipt, isStored: boolean, now: number): void {
+    const earlier = this.receiptAbout(receipt.friend, receipt.id);
     if (earlier !== undefined) this.removeReceipt(earlier);
     this.receipts.set(receipt.seq, { receipt, heldAt: now, isStored, isHanded: false });
     this.#receiptByName.set(nameOf(receipt.friend, receipt.id), receipt.seq);
-    return earlier;
   }
 
   handReceipt(entry: ReceiptEntry): void {

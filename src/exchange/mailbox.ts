@@ -74,7 +74,8 @@ export function take(
   return isLive ? 'live' : 'storing';
 }
 
-function isFull(state: State, inbox: Inbox, sender: string, bytes: number): boolean {
+/** `taking`: bytes that were decided upon before it and are not in the store's count yet. */
+function isFull(state: State, inbox: Inbox, sender: string, bytes: number, taking = 0): boolean {
   const { mailboxMessages, mailboxBytes, mailboxTotalBytes } = state.limits;
   const { use } = inbox;
   const own = inbox.useOf(sender);
@@ -84,7 +85,7 @@ function isFull(state: State, inbox: Inbox, sender: string, bytes: number): bool
     over(mailboxBytes, use.bytes + bytes) ||
     over(Math.ceil(mailboxMessages / SENDER_SHARE), own.messages + 1) ||
     over(Math.ceil(mailboxBytes / SENDER_SHARE), own.bytes + bytes) ||
-    over(mailboxTotalBytes, state.ports.store.totalBytes + state.storingBytes + bytes)
+    over(mailboxTotalBytes, state.ports.store.totalBytes + state.storingBytes + taking + bytes)
   );
 }
 
@@ -95,16 +96,18 @@ export function putAway(state: State, recipient: Keyed): void {
   const isHere = recipient.clients.size > 0;
   if (!state.keepsMail && isHere) return;
   const taken: Entry[] = [];
+  let taking = 0;
   for (const entry of inbox.entries.values()) {
     if (entry.state !== 'live') continue;
     const refusal = !state.keepsMail
       ? fault('friend_offline')
-      : isFull(state, inbox, entry.head.sender, entry.head.bytes)
+      : isFull(state, inbox, entry.head.sender, entry.head.bytes, taking)
         ? fault('mailbox_full')
         : undefined;
     if (refusal === undefined) {
       inbox.store(entry);
       taken.push(entry);
+      taking += entry.head.bytes;
     } else {
       inbox.remove(entry);
       refuseAskers(state, entry, refusal);
@@ -212,7 +215,8 @@ export function drain(state: State, recipient: Keyed): void {
     (messages) => {
       if (inbox.visit !== visit) return;
       inbox.isDraining = false;
-      if (handOut(state, recipient, messages)) drain(state, recipient);
+      handOut(state, recipient, messages);
+      if (messages.length > 0) drain(state, recipient);
     },
     (error: unknown) => {
       if (inbox.visit === visit) inbox.isDraining = false;
@@ -222,22 +226,19 @@ export function drain(state: State, recipient: Keyed): void {
   );
 }
 
-/** Returns whether anything was handed out. */
-function handOut(state: State, recipient: Keyed, messages: readonly WaitingMessage[]): boolean {
+function handOut(state: State, recipient: Keyed, messages: readonly WaitingMessage[]): void {
   const { inbox } = recipient;
-  let handed = false;
   for (const message of messages) {
+    inbox.handedSeq = Math.max(inbox.handedSeq, message.seq);
     const entry = inbox.entries.get(message.seq);
     // Acknowledged, or gone, while it was read.
     if (entry === undefined || entry.isHanded) continue;
     entry.message = message;
     entry.head = message;
     inbox.hand(entry);
-    handed = true;
     const text = deliveryOf(message);
     for (const client of recipient.clients) state.sayLater(client, text);
   }
-  return handed;
 }
 
 /** Everything unacknowledged, oldest first, for a client that has just come to a user who is here. */

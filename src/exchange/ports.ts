@@ -21,6 +21,9 @@ export interface Ports {
 export interface Wire {
   /** Says `text` to one client. Keeps its order with what was published before. */
   send(clientId: string, text: string): void;
+  /** The same, together with what else is said to it in this turn of the event loop. Keeps its order with other texts that are sent soon,
+   * and with nothing else. */
+  sendSoon(clientId: string, text: string): void;
   /** Says `text` to every client that is subscribed to `topic`. */
   publish(topic: string, text: string): void;
   subscribe(clientId: string, topic: string): void;
@@ -154,7 +157,7 @@ export interface Store {
   nextMessages(recipient: string, afterSeq: number, count: number, bytes: number): Promise<WaitingMessage[]>;
   /** Deletes the messages and keeps the receipts, in one transaction. A message that is gone already is not an error. */
   acknowledge(recipient: string, seqs: readonly number[], receipts: readonly WaitingReceipt[]): Promise<void>;
-  /** Keeps the receipts: the latest for each (recipient, friend, id), at most 1,000 a recipient, oldest dropped. One for
+  /** Keeps the receipts: that with the largest seq for each (recipient, friend, id), at most 1,000 a recipient, oldest dropped. One for
    * a name that is not bound is not kept. */
   putReceipts(receipts: readonly WaitingReceipt[]): Promise<void>;
   receiptsFor(recipient: string): Promise<WaitingReceipt[]>;

@@ -53,11 +53,7 @@ export function tellReceipts(state: State, receipts: readonly WaitingReceipt[], 
   for (const entry of receipts) {
     const sender = state.users.known(entry.recipient);
     if (sender !== undefined && isKeyed(sender) && (sender.clients.size > 0 || sender.inbox.isArriving)) {
-      if (sender.inbox.receipts.has(entry.seq)) continue;
-      const earlier = sender.inbox.addReceipt(entry, isStored, state.ports.clock());
-      // What the store has of the earlier one is replaced, or it would come back after this one.
-      if (!isStored && earlier?.isStored) keepNow(state, sender, entry.seq);
-      else if (!isStored) state.receipting.add(sender);
+      add(state, sender, entry, isStored);
       handReceipts(state, sender);
     } else if (!isStored) absent.push(entry);
   }
@@ -66,8 +62,21 @@ export function tellReceipts(state: State, receipts: readonly WaitingReceipt[], 
 
 /** Receipts that the store had when the user came. */
 export function loadReceipts(state: State, user: Keyed, receipts: readonly WaitingReceipt[]): void {
-  for (const entry of receipts)
-    if (!user.inbox.receipts.has(entry.seq)) user.inbox.addReceipt(entry, true, state.ports.clock());
+  for (const entry of receipts) add(state, user, entry, true);
+}
+
+/** Of two about one message only the newer one is told, whichever of them was slower on its way through the store. */
+function add(state: State, user: Keyed, entry: WaitingReceipt, isStored: boolean): void {
+  const other = user.inbox.receiptAbout(entry.friend, entry.id);
+  if (other !== undefined && other.receipt.seq >= entry.seq) {
+    // The store has the older one: the newer takes its place there, or it would come back.
+    if (isStored && other.receipt.seq > entry.seq) keepNow(state, user, other.receipt.seq);
+    return;
+  }
+  user.inbox.addReceipt(entry, isStored, state.ports.clock());
+  // What the store has of the other one is replaced, or it would come back after this one.
+  if (!isStored && other?.isStored) keepNow(state, user, entry.seq);
+  else if (!isStored) state.receipting.add(user);
 }
 
 /** Hands out what waits, as far as there is room. */

@@ -36,6 +36,8 @@ export class Sockets {
   /** The socket whose message is being handled: what is sent to it now goes out with what it sent. */
   #current: WebSocket<SocketData> | undefined;
   #currentId: string | undefined;
+  /** What is said to clients at the end of this turn of the event loop. */
+  #soon = new Map<string, string[]>();
   #exchange: Exchange | undefined;
 
   constructor(options: SocketOptions) {
@@ -55,6 +57,15 @@ export class Sockets {
       }
       const socket = this.#sockets.get(clientId);
       socket?.cork(() => socket.send(text));
+    },
+    sendSoon: (clientId, text) => {
+      const texts = this.#soon.get(clientId);
+      if (texts !== undefined) {
+        texts.push(text);
+        return;
+      }
+      if (this.#soon.size === 0) setImmediate(() => this.#flush());
+      this.#soon.set(clientId, [text]);
     },
     publish: (topic, text) => {
       for (const app of this.#apps) app.publish(topic, text);
@@ -127,6 +138,19 @@ export class Sockets {
     this.#current = undefined;
     this.#currentId = undefined;
     handled(stopwatch() - startedAt);
+  }
+
+  /** Not within the handling of a message: only one socket at a time gathers what is sent to it into one write. */
+  #flush(): void {
+    const soon = this.#soon;
+    this.#soon = new Map();
+    for (const [clientId, texts] of soon)
+      this.#guard('send', () =>
+        this.#sockets.get(clientId)?.cork(() => {
+          // One of them may be one too many for a slow client, which is then closed.
+          for (const text of texts) this.#sockets.get(clientId)?.send(text);
+        }),
+      );
   }
 
   #ponged(ws: WebSocket<SocketData>): void {

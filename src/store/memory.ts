@@ -67,7 +67,9 @@ export function memoryStore(epoch: number): LocalStore {
     for (const receipt of receipts) {
       const holder = holders.get(receipt.recipient);
       if (holder === undefined) continue;
-      const others = holder.receipts.filter((kept) => kept.friend !== receipt.friend || kept.id !== receipt.id);
+      const same = holder.receipts.find((kept) => kept.friend === receipt.friend && kept.id === receipt.id);
+      if (same !== undefined && same.seq > receipt.seq) continue;
+      const others = holder.receipts.filter((kept) => kept !== same);
       holder.receipts = [...others, receipt].sort(bySeq).slice(-RECEIPTS_MAX);
     }
   }

@@ -118,10 +118,13 @@ export function statements(prepare: Prepare) {
       SELECT (SELECT key FROM users WHERE number = recipient) AS recipient, seq, taken_at AS takenAt
       FROM messages ORDER BY seq LIMIT ?`),
 
-    // In place of an earlier receipt of the same message; for a name that is not bound it is not kept.
+    // In place of an older receipt of the same message, by seq; for a name that is not bound it is not kept.
     putReceipt: prepare(`
-      INSERT OR REPLACE INTO receipts (recipient, seq, friend, id, status, reason, at)
-      SELECT key, ?, ?, ?, ?, ?, ? FROM users WHERE key = ?`),
+      INSERT INTO receipts (recipient, seq, friend, id, status, reason, at)
+      SELECT key, ?, ?, ?, ?, ?, ? FROM users WHERE key = ?
+      ON CONFLICT (recipient, friend, id) DO UPDATE
+      SET seq = excluded.seq, status = excluded.status, reason = excluded.reason, at = excluded.at
+      WHERE excluded.seq > receipts.seq`),
     boundReceipts: prepare(`
       DELETE FROM receipts WHERE recipient = ? AND seq <=
         (SELECT seq FROM receipts WHERE recipient = ? ORDER BY seq DESC LIMIT 1 OFFSET ?)`),

@@ -270,6 +270,7 @@ export class World {
     const listeners = (topic: string) => this.topics.get(topic) ?? new Set();
     return {
       send: hear,
+      sendSoon: hear,
       publish: (topic, text) => {
         for (const clientId of listeners(topic)) hear(clientId, text);
       },

@@ -364,6 +364,12 @@ export function storeContract(name: string, place: () => Place) {
     const declined = receipt(3, 'bob', 'ann', { ...same, status: 'declined', reason: 'no\u{1f98a}', at: NOW + 1 });
     await store.putReceipts([declined]);
     assert.equal(await store.receiptsFor('bob'), [receipt(2, 'bob', 'cy', same), declined]);
+    await store.putReceipts([receipt(1, 'bob', 'ann', same)]);
+    assert.equal(
+      await store.receiptsFor('bob'),
+      [receipt(2, 'bob', 'cy', same), declined],
+      'an older one comes too late',
+    );
     await store.removeReceipts('ann', [3]);
     await store.removeReceipts('bob', [2, 99]);
     assert.equal(await store.receiptsFor('bob'), [declined]);

@@ -1,4 +1,4 @@
-/** Fifty of the hundred cycles of the torture that belong to every run of the tests: those who talk are killed. */
+/** Fifty cycles of the torture belong to every run of the tests in which those who talk are killed. */
 import * as assert from 'uvu/assert';
 import { suite } from '../harness.ts';
 import { isPassed, report, torture } from './torture.ts';
