@@ -106,7 +106,7 @@ test('a receipt that nobody has acknowledged is put away when the exchange is as
     assert.equal(await again.next(), { ...told, deliveryId });
     again.send({ type: 'received', deliveryIds: [deliveryId] });
     await again.quiet();
-    await (await ann.come(await restart())).quiet();
+    await (await ann.come(await restart('SIGTERM'))).quiet();
   }));
 
 for (const [title, env] of [
