@@ -62,9 +62,19 @@ async function failFlushes({ process: { pid } }: Exchange, path?: string): Promi
   };
 }
 
+const started: Exchange[] = [];
+async function startOn(folder: string): Promise<Exchange> {
+  const exchange = await startExchange({ ...MANY, DATA_DIR: folder });
+  started.push(exchange);
+  return exchange;
+}
+test.afterEach(async () => {
+  for (const exchange of started.splice(0)) await exchange.stop('SIGKILL');
+});
+
 /** Ann, and Bob who is away; what he is sent needs the disk. */
 async function setOut(folder: string): Promise<{ exchange: Exchange; ann: KeyedUser; bob: KeyedUser; a: TestClient }> {
-  const exchange = await startExchange({ ...MANY, DATA_DIR: folder });
+  const exchange = await startOn(folder);
   const [ann, bob] = [new KeyedUser('ann'), new KeyedUser('bob')];
   const [a, b] = await friends(exchange, ann, bob);
   await b.close();
@@ -97,29 +107,25 @@ test('the flush of a commit fails: the end at once, nothing acknowledged after i
     [],
   );
 
-  const again = await startExchange({ ...MANY, DATA_DIR: folder });
-  try {
-    const sender = await ann.come(again);
-    const { client, identified } = await bob.arrive(again);
-    const pending = identified.pending as number;
-    assert.ok(pending >= 20, `${pending}`);
-    const mail = idsOf(await takeMail(client, pending));
-    // What was in the transaction that failed may be there or not, but whole and behind the rest.
-    const late = ids('late', 50);
-    assert.equal(mail.slice(0, 20), ids('before', 20));
-    assert.equal(mail.slice(20), late.slice(0, pending - 20));
-    await sender.next('friend_online');
-    await client.close();
-    while ((await sender.next()).type !== 'friend_away');
-    // Behind the receipts for what Bob has.
-    sender.send(question(bob, 'after'));
-    let sent = await sender.next();
-    while (sent.type === 'receipt') sent = await sender.next();
-    assert.equal([sent.id, sent.status], ['after', 'queued']);
-    assert.is(again.stderr(), '');
-  } finally {
-    await again.stop('SIGKILL');
-  }
+  const again = await startOn(folder);
+  const sender = await ann.come(again);
+  const { client, identified } = await bob.arrive(again);
+  const pending = identified.pending as number;
+  assert.ok(pending >= 20, `${pending}`);
+  const mail = idsOf(await takeMail(client, pending));
+  // What was in the transaction that failed may be there or not, but whole and behind the rest.
+  const late = ids('late', 50);
+  assert.equal(mail.slice(0, 20), ids('before', 20));
+  assert.equal(mail.slice(20), late.slice(0, pending - 20));
+  await sender.next('friend_online');
+  await client.close();
+  while ((await sender.next()).type !== 'friend_away');
+  // Behind the receipts for what Bob has.
+  sender.send(question(bob, 'after'));
+  let sent = await sender.next();
+  while (sent.type === 'receipt') sent = await sender.next();
+  assert.equal([sent.id, sent.status], ['after', 'queued']);
+  assert.is(again.stderr(), '');
 });
 
 test('the flush of the log into the database fails, while nobody asks for anything: the same end', async () => {
@@ -131,14 +137,10 @@ test('the flush of the log into the database fails, while nobody asks for anythi
   await assertEnded(exchange);
   await a.whenClosed();
   await tracer.afterFailure();
-  const again = await startExchange({ ...MANY, DATA_DIR: folder });
-  try {
-    const { client, identified } = await bob.arrive(again);
-    assert.is(identified.pending, 21);
-    assert.equal(idsOf(await takeMail(client, 21)), [...ids('before', 20), 'last']);
-  } finally {
-    await again.stop('SIGKILL');
-  }
+  const again = await startOn(folder);
+  const { client, identified } = await bob.arrive(again);
+  assert.is(identified.pending, 21);
+  assert.equal(idsOf(await takeMail(client, 21)), [...ids('before', 20), 'last']);
 });
 
 test('a disk that fails while the exchange starts stops the start with one line, and harms nothing', async () => {
@@ -151,12 +153,8 @@ test('a disk that fails while the exchange starts stops the start with one line,
     (error: Error) => error.message,
   );
   assert.match(refusal, /^the exchange ended with [1-9]\d* before it listened: magi-exchange: DATA_DIR is [^\n]+\n$/);
-  const again = await startExchange({ ...MANY, DATA_DIR: folder });
-  try {
-    assert.equal(idsOf(await takeMail(await bob.come(again), 20)), ids('before', 20));
-  } finally {
-    await again.stop('SIGKILL');
-  }
+  const again = await startOn(folder);
+  assert.equal(idsOf(await takeMail(await bob.come(again), 20)), ids('before', 20));
 });
 
 test.run();

@@ -16,13 +16,18 @@ const test = suite('presence after a restart');
 
 /** Friends who met before the exchange was killed, and the exchange that was started then. */
 async function afterKill(
-  run: (exchange: Exchange, ann: KeyedUser, bob: KeyedUser, restart: () => Promise<Exchange>) => Promise<void>,
+  run: (
+    exchange: Exchange,
+    ann: KeyedUser,
+    bob: KeyedUser,
+    restart: (signal?: NodeJS.Signals) => Promise<Exchange>,
+  ) => Promise<void>,
 ) {
   const env = { ...MANY, DATA_DIR: temporaryFolder() };
   const [ann, bob] = [new KeyedUser('ann'), new KeyedUser('bob')];
   let exchange = await startExchange(env);
-  const restart = async () => {
-    await exchange.stop('SIGKILL');
+  const restart = async (signal: NodeJS.Signals = 'SIGKILL') => {
+    await exchange.stop(signal);
     exchange = await startExchange(env);
     return exchange;
   };
@@ -85,6 +90,23 @@ test('a guest connection ends with the process, and nothing of it is found after
       (identified.connections as Json[]).map((each) => (each.friend as Json).username),
       ['bob'],
     );
+  }));
+
+test('a receipt that nobody has acknowledged is put away when the exchange is asked to end', () =>
+  afterKill(async (exchange, ann, bob, restart) => {
+    const client = await ann.come(exchange);
+    const other = await bob.come(exchange);
+    await client.next('friend_online');
+    client.send(question(bob, 'q1'));
+    await takeMail(other, 1);
+    await client.next('question_sent');
+    other.send({ type: 'receipt', id: 'q1', to: 'ann', status: 'declined', reason: 'not today' });
+    const { deliveryId, ...told } = await client.next('receipt');
+    const again = await ann.come(await restart('SIGTERM'));
+    assert.equal(await again.next(), { ...told, deliveryId });
+    again.send({ type: 'received', deliveryIds: [deliveryId] });
+    await again.quiet();
+    await (await ann.come(await restart('SIGTERM'))).quiet();
   }));
 
 for (const [title, env] of [

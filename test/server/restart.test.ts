@@ -46,21 +46,29 @@ class Lives {
     return await this.start();
   }
 
+  get stderr(): string {
+    return this.#now?.stderr() ?? '';
+  }
+
   async end(): Promise<void> {
-    const last = this.#now as Exchange;
-    assert.is(last.stderr(), '');
-    await last.stop('SIGKILL');
+    await this.#now?.stop('SIGKILL');
+  }
+}
+
+async function withLives(run: (lives: Lives) => Promise<void>): Promise<void> {
+  const lives = new Lives();
+  try {
+    await run(lives);
+    assert.is(lives.stderr, '');
+  } finally {
+    await lives.end();
   }
 }
 
 /** Runs it twice: once the exchange is asked to end, once it is killed. */
 function afterEach(title: string, run: (lives: Lives, signal: NodeJS.Signals) => Promise<void>): void {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const)
-    test(`${signal}: ${title}`, async () => {
-      const lives = new Lives();
-      await run(lives, signal);
-      await lives.end();
-    });
+    test(`${signal}: ${title}`, () => withLives((lives) => run(lives, signal)));
 }
 
 afterEach('friends stay friends and names stay bound', async (lives, signal) => {
@@ -218,19 +226,18 @@ afterEach('the invite of a keyed user works once more, also while its maker is a
   );
 });
 
-test('a second exchange on the same folder is refused in one line; the first is not disturbed', async () => {
-  const lives = new Lives();
-  const [ann, bob] = [new KeyedUser('ann'), new KeyedUser('bob')];
-  const [a, b] = await friends(await lives.start(), ann, bob);
-  const { code, stderr } = await runMain([], { PORT: '0', DATA_DIR: lives.folder });
-  assert.ok(code !== 0 && code !== null, `ended with ${code}`);
-  assert.match(stderr, ONE_LINE);
-  assert.match(stderr, /DATA_DIR.*an exchange serves from it/);
-  assert.ok(stderr.includes(JSON.stringify(lives.folder)), stderr);
-  await b.close();
-  await a.next('friend_away');
-  assert.is(await ask(a, bob, 'q1'), 'queued');
-  await lives.end();
-});
+test('a second exchange on the same folder is refused in one line; the first is not disturbed', () =>
+  withLives(async (lives) => {
+    const [ann, bob] = [new KeyedUser('ann'), new KeyedUser('bob')];
+    const [a, b] = await friends(await lives.start(), ann, bob);
+    const { code, stderr } = await runMain([], { PORT: '0', DATA_DIR: lives.folder });
+    assert.ok(code !== 0 && code !== null, `ended with ${code}`);
+    assert.match(stderr, ONE_LINE);
+    assert.match(stderr, /DATA_DIR.*an exchange serves from it/);
+    assert.ok(stderr.includes(JSON.stringify(lives.folder)), stderr);
+    await b.close();
+    await a.next('friend_away');
+    assert.is(await ask(a, bob, 'q1'), 'queued');
+  }));
 
 test.run();
