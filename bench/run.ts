@@ -123,8 +123,8 @@ async function startTime(row: Row): Promise<void> {
   );
 }
 
-async function parts(file: string): Promise<void> {
-  const child = start([file], {}, 1);
+async function parts(file: string, options: readonly string[] = []): Promise<void> {
+  const child = start([file, ...options], {}, 1);
   await new Promise((resolve) => child.on('exit', resolve));
 }
 
@@ -136,7 +136,8 @@ if (only.some((part) => part !== 'parts' && part !== 'store')) buildIfMissing();
 const exchange = rows.find(({ name }) => name === 'exchange');
 if (only.includes('start') && exchange !== undefined) await startTime(exchange);
 if (only.includes('relay')) await measureRelay();
-if (only.includes('keyed')) await keyed();
+if (only.includes('keyed'))
+  await parts('bench/keyed.ts', ['--rounds', `${effort.rounds}`, '--seconds', `${effort.seconds}`, '--warm', '4']);
 if (only.includes('idle')) await idle();
 if (only.includes('parts')) await parts('bench/parts.ts');
 if (only.includes('store')) await parts('bench/store.ts');

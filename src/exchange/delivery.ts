@@ -11,6 +11,7 @@ import { type Side, sideTo } from './connections.ts';
 import { type Asker, nameOf } from './inbox.ts';
 import { OPEN_QUESTIONS_MAX } from './limits.ts';
 import { load, take } from './mailbox.ts';
+import type { WaitingMessage } from './ports.ts';
 import { malformedId, tellHandled } from './receipts.ts';
 import type { Outcome, State } from './state.ts';
 import { type Client, isKeyed, type Keyed, type User } from './users.ts';
@@ -98,17 +99,28 @@ function handOverNow(
   const { content } = command;
   const user = side.user as Keyed;
   const type = command.type === 'ask' ? 'question' : 'answer';
-  const remaining = () => (type === 'question' ? user.allowance.questions.remaining(state.questions, now) : undefined);
   const name = nameOf(user.key, id);
   const friend = side.other.user as Keyed;
   const known = friend.inbox.find(name);
   if (known !== undefined)
-    return repeat(state, friend, known, id, { clientId: client.id, type, remaining: remaining() });
+    return repeat(state, friend, known, id, { clientId: client.id, type, remaining: left(state, user, type, now) });
   const over = type === 'question' ? overQuestions(state, user, now) : overAnswers(state, client, side, now);
   if (over !== undefined) return over;
 
-  const asker: Asker = { clientId: client.id, type, remaining: remaining() };
-  const message = { type, id, replyTo, content, bytes: utf8Length(content), takenAt: now } as const;
+  const asker: Asker = { clientId: client.id, type, remaining: left(state, user, type, now), next: undefined };
+  const message: WaitingMessage = {
+    seq: state.nextSeq(),
+    type,
+    recipient: friend.key,
+    sender: user.key,
+    username: user.username,
+    nickname: user.nickname,
+    id,
+    replyTo,
+    content,
+    bytes: utf8Length(content),
+    takenAt: now,
+  };
   const taken = take(state, side, message, name, asker, contentPart(content));
   if (typeof taken !== 'string') return taken;
   side.connection.usedAt = now;
@@ -117,6 +129,11 @@ function handOverNow(
   else state.ports.observer.kept(type, content.length, now);
   if (replyTo !== undefined) tellHandled(state, client, user, replyTo, side.other.user);
   return undefined;
+}
+
+/** Questions that the user may still ask at once. */
+function left(state: State, user: User, type: 'question' | 'answer', now: number): number | undefined {
+  return type === 'question' ? user.allowance.questions.remaining(state.questions, now) : undefined;
 }
 
 function overQuestions(state: State, user: User, now: number): Fault | undefined {

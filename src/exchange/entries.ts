@@ -27,7 +27,8 @@ export class InOrder<Entry extends Named> {
   }
 
   get(seq: number): Entry | undefined {
-    let [low, high] = [this.#first, this.#list.length];
+    let low = this.#first;
+    let high = this.#list.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.#seqAt(middle) < seq) low = middle + 1;
@@ -61,7 +62,8 @@ export class InOrder<Entry extends Named> {
   }
 }
 
-const SLOTS_MIN = 16;
+/** Enough for a client that asks sixteen things at once, without growing and shrinking all the time. */
+const SLOTS_MIN = 64;
 
 /** By name: an open table, at most half full. */
 export class ByName<Entry extends Named> {

@@ -8,13 +8,20 @@ const SLOTS_MIN = 32;
 
 /** The fingerprint of the name that was looked at last. */
 let looked: string | undefined;
-let [first, second, third] = [0, 0, 0];
+let first = 0;
+let second = 0;
+let third = 0;
 
-/** Murmur's mixing, three times with other constants. The first word is never 0, which marks an empty slot. */
+/**
+ * Murmur's mixing, three times with other constants. The first word is never 0, which marks an empty slot. Signed, since V8 keeps such
+ * numbers without an object for each.
+ */
 function look(name: string): void {
   if (name === looked) return;
   looked = name;
-  let [a, b, c] = [0x9e3779b1, 0x85ebca77, 0xc2b2ae3d];
+  let a = 0x1e3779b1;
+  let b = 0x05ebca77;
+  let c = 0x42b2ae3d;
   for (let index = 0; index < name.length; index++) {
     const unit = name.charCodeAt(index);
     a = Math.imul(a ^ unit, 0x5bd1e995);
@@ -24,9 +31,9 @@ function look(name: string): void {
     c = Math.imul(c ^ unit, 0x27d4eb2f);
     c ^= c >>> 14;
   }
-  first = Math.imul(a ^ (b >>> 16), 0x85ebca6b) >>> 0 || 1;
-  second = Math.imul(b ^ (c >>> 16), 0xc2b2ae35) >>> 0;
-  third = Math.imul(c ^ (a >>> 16), 0x165667b1) >>> 0;
+  first = Math.imul(a ^ (b >>> 16), 0x85ebca6b) || 1;
+  second = Math.imul(b ^ (c >>> 16), 0xc2b2ae35);
+  third = Math.imul(c ^ (a >>> 16), 0x165667b1);
 }
 
 /** 32 bits of the name's fingerprint, for a table. */
@@ -37,8 +44,8 @@ export function fingerprint(name: string): number {
 
 export class Fingerprints {
   readonly #lastMin: number;
-  #current = new Uint32Array(0);
-  #previous = new Uint32Array(0);
+  #current = new Int32Array(0);
+  #previous = new Int32Array(0);
   #count = 0;
 
   /** At least the last `lastMin` names are known, at most twice as many. */
@@ -54,7 +61,7 @@ export class Fingerprints {
   add(name: string): void {
     if (this.#count === this.#lastMin) {
       this.#previous = this.#current;
-      this.#current = new Uint32Array(this.#previous.length);
+      this.#current = new Int32Array(this.#previous.length);
       this.#count = 0;
     }
     if (this.#count * WORDS * 2 >= this.#current.length) this.#grow();
@@ -64,24 +71,26 @@ export class Fingerprints {
   }
 
   clear(): void {
-    this.#current = new Uint32Array(0);
+    this.#current = new Int32Array(0);
     this.#previous = this.#current;
     this.#count = 0;
   }
 
   #grow(): void {
     const old = this.#current;
-    this.#current = new Uint32Array(Math.max(SLOTS_MIN * WORDS, old.length * 2));
+    this.#current = new Int32Array(Math.max(SLOTS_MIN * WORDS, old.length * 2));
     for (let at = 0; at < old.length; at += WORDS) {
       if (old[at] === 0) continue;
-      [first, second, third] = [old[at] ?? 0, old[at + 1] ?? 0, old[at + 2] ?? 0];
+      first = old[at] ?? 0;
+      second = old[at + 1] ?? 0;
+      third = old[at + 2] ?? 0;
       insert(this.#current);
     }
     looked = undefined;
   }
 }
 
-function contains(table: Uint32Array): boolean {
+function contains(table: Int32Array): boolean {
   if (table.length === 0) return false;
   const slots = table.length / WORDS;
   // At most half of the slots are taken: there is always an empty one to end at.
@@ -92,7 +101,7 @@ function contains(table: Uint32Array): boolean {
   }
 }
 
-function insert(table: Uint32Array): void {
+function insert(table: Int32Array): void {
   const slots = table.length / WORDS;
   let slot = first & (slots - 1);
   while (table[slot * WORDS] !== 0) slot = (slot + 1) & (slots - 1);

@@ -19,8 +19,6 @@ import { deliveryIdOf } from './sequence.ts';
 import type { State } from './state.ts';
 import type { Keyed } from './users.ts';
 
-export type NewMessage = Pick<WaitingMessage, 'type' | 'id' | 'replyTo' | 'content' | 'bytes' | 'takenAt'>;
-
 /** Reads what waits for the user, if that is not known yet. Undefined when it is known already. */
 export function load(state: State, user: Keyed): Promise<void> | undefined {
   const { inbox } = user;
@@ -42,7 +40,7 @@ export function load(state: State, user: Keyed): Promise<void> | undefined {
 export function take(
   state: State,
   side: Side,
-  message: NewMessage,
+  message: WaitingMessage,
   name: string,
   asker: Asker,
   quoted: string,
@@ -56,18 +54,11 @@ export function take(
     putAway(state, recipient);
     if (isFull(state, inbox, side.user.key, message.bytes)) return fault('mailbox_full');
   }
-  const { type, id, replyTo, content, bytes, takenAt } = message;
-  const { key: sender, username, nickname } = side.user;
-  const seq = state.nextSeq();
-  const entry = inbox.take(
-    { seq, type, recipient: recipient.key, sender, username, nickname, id, replyTo, content, bytes, takenAt },
-    name,
-    asker,
-    isLive,
-  );
+  const entry = inbox.take(message, name, asker, isLive);
   if (isLive) {
     if (!inbox.isHolding) state.holding.add(recipient);
     inbox.isHolding = true;
+    const { type, id, replyTo, seq } = message;
     const text = encodeDelivery(type, quoted, side.user.senderPart, id, replyTo, deliveryIdOf(seq));
     state.ports.wire.publish(side.other.topic, text);
   } else put(state, recipient, [entry]);
