@@ -5,21 +5,21 @@ import type { Asker, Entry } from './inbox.ts';
 import type { State } from './state.ts';
 import type { Keyed } from './users.ts';
 
-/** `askers`: the latest of those who sent the message. */
+/** `askers`: the latest of those who sent the message. `isAlone`: this is all that is said just now. */
 export function tellAskers(
   state: State,
   askers: Asker,
   recipient: Keyed,
   id: string,
   status: 'delivered' | 'queued',
+  isAlone = false,
 ): void {
   for (let asker: Asker | undefined = askers; asker !== undefined; asker = asker.next) {
     const client = state.users.clients.get(asker.clientId);
     if (client === undefined) continue;
-    state.ports.wire.sendSoon(
-      client.id,
-      encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id),
-    );
+    const text = encodeHandedOver(asker.type, recipient.nicknamePart, status, asker.remaining, id);
+    if (isAlone) state.ports.wire.send(client.id, text);
+    else state.ports.wire.sendSoon(client.id, text);
   }
 }
 

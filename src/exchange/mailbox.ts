@@ -149,11 +149,12 @@ function wereRefused(state: State, recipient: Keyed, entries: readonly Entry[], 
   drain(state, recipient);
 }
 
-/** A client of the recipient has put it safely away. Returns what the store has to be told. */
+/** A client of the recipient has put it, and if `isAlone` nothing else just now, safely away. Returns what the store has to be told. */
 export function acknowledge(
   state: State,
   recipient: Keyed,
   entry: Entry,
+  isAlone: boolean,
   now: number,
 ): WaitingReceipt | 'delete' | undefined {
   const { inbox } = recipient;
@@ -162,7 +163,7 @@ export function acknowledge(
   inbox.acknowledge(entry);
   state.ports.observer.mailed('delivered', recipient.sides.get(sender)?.other, recipient, now);
   if (was !== 'stored') {
-    if (asker !== undefined) tellAskers(state, asker, recipient, id, 'delivered');
+    if (asker !== undefined) tellAskers(state, asker, recipient, id, 'delivered', isAlone);
     return was === 'live' ? undefined : 'delete';
   }
   return {

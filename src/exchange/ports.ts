@@ -21,8 +21,8 @@ export interface Ports {
 export interface Wire {
   /** Says `text` to one client. Keeps its order with what was published before. */
   send(clientId: string, text: string): void;
-  /** The same, together with what else is said to it in this turn of the event loop. Keeps its order with other texts that are sent soon,
-   * and with nothing else. */
+  /** The same, together with what else is said to it in this turn of the event loop: for many texts at once. Keeps its order with other
+   * texts that are sent, not with what is published. */
   sendSoon(clientId: string, text: string): void;
   /** Says `text` to every client that is subscribed to `topic`. */
   publish(topic: string, text: string): void;

@@ -17,13 +17,14 @@ export function received(
 ): Outcome {
   if (!isKeyed(user)) return undefined;
   const { inbox } = user;
+  const isAlone = command.deliveryIds.length === 1;
   let rest: Rest | undefined;
   for (const deliveryId of command.deliveryIds) {
     const seq = readDeliveryId(deliveryId);
     const entry = seq === undefined ? undefined : inbox.entries.get(seq);
     if (seq === undefined) continue;
     if (entry !== undefined) {
-      const stored = acknowledge(state, user, entry, now);
+      const stored = acknowledge(state, user, entry, isAlone, now);
       if (stored === undefined) continue;
       rest ??= { seqs: [], receipts: [], read: [] };
       rest.seqs.push(seq);

@@ -51,6 +51,12 @@ export class Sockets {
   /** The exchange's Wire. */
   readonly wire: Wire = {
     send: (clientId, text) => {
+      // What is to be said soon was said before.
+      const texts = this.#soon.size === 0 ? undefined : this.#soon.get(clientId);
+      if (texts !== undefined) {
+        texts.push(text);
+        return;
+      }
       if (clientId === this.#currentId) {
         this.#current?.send(text);
         return;
