@@ -11,8 +11,8 @@ import { StorageFailed } from '../exchange/ports.ts';
 const GATHER_MS = 1;
 const GATHERED_MAX = 64;
 
-/** One transaction does not hold up the event loop for longer than so many operations take. */
-const OPERATIONS_MAX = 1_024;
+/** One transaction does not hold up the event loop for longer than so many rows take: about 10 ms. */
+const ROWS_MAX = 512;
 
 /**
  * What an error means. `operation`: this one alone was undone. `batch`: the whole transaction was (the disk is full, the lock is taken);
@@ -38,6 +38,7 @@ export interface Transactions {
 
 interface Operation {
   readonly writes: boolean;
+  readonly rows: number;
   readonly work: () => unknown;
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: StorageFailed) => void;
@@ -61,11 +62,12 @@ export class GroupCommit {
 
   /** `work` leaves the disk as it is. It sees what the work before it has written. */
   read<T>(work: () => T): Promise<T> {
-    return this.#add(false, work);
+    return this.#add(false, work, 1);
   }
 
-  write<T>(work: () => T): Promise<T> {
-    return this.#add(true, work);
+  /** `rows`: about how many rows it writes. */
+  write<T>(work: () => T, rows = 1): Promise<T> {
+    return this.#add(true, work, rows);
   }
 
   /** Does at once what waits. */
@@ -88,12 +90,12 @@ export class GroupCommit {
     this.#transactions.fatal(error);
   }
 
-  #add<T>(writes: boolean, work: () => T): Promise<T> {
+  #add<T>(writes: boolean, work: () => T, rows: number): Promise<T> {
     if (this.#state === 'stopped') return Promise.reject(new StorageFailed('the store is closed'));
     return new Promise<T>((resolve, reject) => {
       if (this.#state === 'dead') return;
       const tell = resolve as (result: unknown) => void;
-      this.#queue.push({ writes, work, resolve: tell, reject, result: undefined, failed: undefined });
+      this.#queue.push({ writes, rows, work, resolve: tell, reject, result: undefined, failed: undefined });
       if (writes) this.#writing++;
       if (this.#queue.length === 1) setImmediate(() => this.#turn());
       else if (this.#gathering !== undefined && this.#writing >= Math.min(this.#wroteLast, GATHERED_MAX)) this.#soon();
@@ -115,13 +117,23 @@ export class GroupCommit {
   #begin(): void {
     clearTimeout(this.#gathering);
     this.#gathering = undefined;
-    const batch = this.#queue.splice(0, OPERATIONS_MAX);
+    const batch = this.#queue.splice(0, this.#batchLength());
     this.#wroteLast = this.#writing;
     this.#writing = 0;
     for (const { writes } of this.#queue) if (writes) this.#writing++;
     this.#wroteLast -= this.#writing;
     if (this.#queue.length > 0) setImmediate(() => this.#turn());
     this.#perform(batch);
+  }
+
+  /** As many operations as one transaction takes, and at least one. */
+  #batchLength(): number {
+    let rows = 0;
+    for (const [index, operation] of this.#queue.entries()) {
+      rows += operation.rows;
+      if (rows > ROWS_MAX) return Math.max(1, index);
+    }
+    return this.#queue.length;
   }
 
   /**

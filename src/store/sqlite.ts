@@ -127,10 +127,11 @@ function serve(db: Database.Database, path: string, options: SqliteOptions, clos
     endConnection: (id, leaver, other, nextSeq, now) =>
       group.write(() => tables.endConnection(id, leaver, other, nextSeq, now)),
     waiting: (recipient) => group.read(() => tables.waiting(recipient)),
-    putMessages: (messages) => group.write(() => tables.putMessages(messages)),
+    putMessages: (messages) => group.write(() => tables.putMessages(messages), messages.length),
     nextMessages: (recipient, afterSeq, count, bytes) =>
       group.read(() => tables.nextMessages(recipient, afterSeq, count, bytes)),
-    acknowledge: (recipient, seqs, receipts) => group.write(() => tables.acknowledge(recipient, seqs, receipts)),
+    acknowledge: (recipient, seqs, receipts) =>
+      group.write(() => tables.acknowledge(recipient, seqs, receipts), seqs.length + receipts.length),
     putReceipts: (receipts) => group.write(() => tables.putReceipts(receipts)),
     receiptsFor: (recipient) => group.read(() => tables.receiptsFor(recipient)),
     removeReceipts: (recipient, seqs) => group.write(() => tables.removeReceipts(recipient, seqs)),

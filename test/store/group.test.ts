@@ -45,10 +45,10 @@ function fake(failures: Record<string, Trouble> = {}) {
     done,
     told,
     group,
-    write: (name: string) =>
+    write: (name: string, rows = 1) =>
       note(
         name,
-        group.write(() => step(name)),
+        group.write(() => step(name), rows),
       ),
     read: (name: string) =>
       note(
@@ -76,13 +76,15 @@ test('what is asked for in one turn is one transaction, in order, and told after
   assert.equal(done.slice(6), ['begin reading', 'd', 'commit']);
 });
 
-test('more than a thousand operations are several transactions', async () => {
+test('what writes many rows is several transactions', async () => {
   const { done, told, write } = fake();
-  for (let index = 0; index < 2_500; index++) write(`${index}`);
-  await eventually(() => told.length === 2_500, 'all to be told');
+  for (let index = 0; index < 1_300; index++) write(`${index}`);
+  write('large', 600);
+  for (let index = 0; index < 10; index++) write(`part ${index}`, 100);
+  await eventually(() => told.length === 1_311, 'all to be told');
   assert.equal(
     done.filter((step) => step.startsWith('committed')),
-    ['committed 1024', 'committed 1024', 'committed 452'],
+    ['committed 512', 'committed 512', 'committed 276', 'committed 1', 'committed 5', 'committed 5'],
   );
 });
 
