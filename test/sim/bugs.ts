@@ -17,7 +17,7 @@ export const BUGS: readonly Bug[] = [
     '} else put(state, recipient, [entry]);',
     `} else {
       put(state, recipient, [entry]);
-      tellAskers(state, asker, recipient, id, 'queued');
+      tellAskers(state, asker, recipient, message.id, 'queued');
       entry.asker = undefined;
     }`,
   ),
