@@ -1,301 +1,306 @@
 /**
- * One user at one exchange: identifies, returns when the socket is lost, sends until somebody has taken it, and shows what arrives once
- * it is safe. With an identity it speaks parts 2 and 3 of the protocol, without one part 1.
+ * The client of one user: `ask` returns the answer, `questions` brings what friends ask. Several processes of one user may each have one
+ * with the same folder: what is sent survives a crash of any of them, and what arrives is shown once.
  */
-import { randomBytes } from 'node:crypto';
-import type { ServerMessage } from '../protocol/messages.ts';
-import { usernameKey } from '../protocol/names.ts';
-import type { Answer, Callbacks, Message, Presence } from './callbacks.ts';
-import { dialledHost, type Identity } from './identity.ts';
-import { type Entry, Inbox } from './inbox.ts';
-import { type Backoff, Link, type Sendable } from './link.ts';
-import { Outbox } from './outbox.ts';
-import { Pins } from './pins.ts';
-import { Receiver } from './receiver.ts';
-import { type Refusal, Refused, Replies } from './replies.ts';
-import { Sender, type Status } from './sender.ts';
 
-const BACKOFF: Backoff = { minMs: 250, maxMs: 30_000 };
-/** After these the exchange may say something else a little later; any other refusal of the name is for the owner. */
-const PASSING = new Set(['too_many_attempts', 'rate_limited', 'storage_failed', 'internal']);
-/** After these receipts no answer comes. */
-const WITHOUT_ANSWER: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
+import { Arrivals } from './arrivals.ts';
+import type { Database } from './database.ts';
+import { MagiError } from './errors.ts';
+import type { Friend, KeyChange, Policy } from './friends.ts';
+import { openHome } from './home.ts';
+import type { Identity } from './identity.ts';
+import type { Entry, Page } from './inbox.ts';
+import type { Backoff } from './link.ts';
+import type { Outgoing, Status } from './outbox.ts';
+import { Question } from './question.ts';
+import type { Message } from './replies.ts';
+import type { Posted } from './sender.ts';
+import { Session } from './session.ts';
+import { type Given, readSettings } from './settings.ts';
 
-export interface ClientOptions {
-  /** `ws://` or `wss://`. */
-  readonly url: string;
-  readonly username: string;
-  readonly nickname?: string;
-  /** None: a guest. */
-  readonly identity?: Identity;
-  readonly inbox?: Inbox;
-  readonly outbox?: Outbox;
-  readonly pins?: Pins;
+/** How soon what another process has put into the file is noticed. */
+const LOOK_MS = 100;
+const LOOK_MS_MAX = 10_000;
+const FORGET_MS = 60 * 60 * 1000;
+/** Which friends' questions are brought when nobody says otherwise. */
+const HEARD: readonly Policy[] = ['hold', 'ask', 'auto'];
+
+/** What the owner of a client may want to know while it works. They must not throw. */
+export interface ClientEvents {
+  /** A friend came, went, connected or left. */
+  readonly presence?: (
+    message: Message<'friend_connected' | 'friend_disconnected' | 'friend_online' | 'friend_away'>,
+  ) => void;
+  /** Nothing is sent to this friend, and nothing of theirs is shown, until `trust`. */
+  readonly keyChanged?: (change: KeyChange) => void;
+  readonly identified?: (message: Message<'identified'>) => void;
+  /** `willReturn` false: another client took this one's place, or the exchange refused the name. */
+  readonly closed?: (code: number, willReturn: boolean) => void;
+  /** An error that belongs to nothing that is waited for, or a disk that refuses. */
+  readonly trouble?: (error: unknown) => void;
+  /** A message or a receipt is safe and was not here before, in this process. */
+  readonly arrived?: (entry: Entry) => void;
+  /** What became of a message of this user, also of one that an earlier process had to leave: who has it, or why nobody will. */
+  readonly settled?: (message: Outgoing, outcome: Status | MagiError) => void;
+}
+
+export interface ClientOptions extends Given {
+  readonly on?: ClientEvents;
+  /** Pauses before it dials again. Default: random, up to 250 ms at first, up to 30 s at last. */
   readonly backoff?: Backoff;
-  readonly on?: Callbacks;
+}
+
+export interface AskOptions {
+  /** Milliseconds; then `no_answer_yet`, and the answer comes to the inbox. Default: as long as it takes. */
+  readonly timeout?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer {
+  /** The id of the question. */
+  readonly id: string;
+  /** The friend's username. */
+  readonly from: string;
+  readonly text: string;
+  /** When it arrived, in milliseconds since the epoch. */
+  readonly at: number;
 }
 
 export interface Asked {
   readonly id: string;
-  /** Who has it now; rejected with Refused. */
+  /** Who has it now. Rejected with MagiError. */
   readonly sent: Promise<Status>;
-  /** Rejected with Refused when there will be none: refused, declined, expired, left, closed. */
   readonly answer: Promise<Answer>;
 }
 
-export class Client {
-  readonly #options: ClientOptions;
-  readonly #on: Callbacks;
-  readonly #inbox: Inbox;
-  readonly #outbox: Outbox;
-  readonly #pins: Pins;
-  readonly #link: Link;
-  readonly #sender: Sender;
-  readonly #receiver: Receiver;
-  readonly #replies = new Replies();
-  /** Questions whose answer somebody here waits for. */
-  readonly #asked = new Map<string, PromiseWithResolvers<Answer>>();
-  #identified = newIdentified();
-  #isClosed = false;
-  #receipts: Sendable[] = [];
+export interface QuestionOptions {
+  readonly signal?: AbortSignal;
+  /** Only those of friends with one of these policies. Default: all but `mute`. */
+  readonly policies?: readonly Policy[];
+}
 
-  constructor(options: ClientOptions) {
-    this.#options = options;
-    this.#on = options.on ?? {};
-    this.#inbox = options.inbox ?? new Inbox();
-    this.#outbox = options.outbox ?? new Outbox();
-    this.#pins = options.pins ?? new Pins();
-    this.#link = new Link(options.url, options.backoff ?? BACKOFF, {
-      message: (message) => this.#told(message),
-      closed: (code, willReturn) => this.#lost(code, willReturn),
-    });
-    this.#sender = new Sender({
-      outbox: this.#outbox,
-      send: (command) => this.#link.send(command),
-      mayWriteTo: (username) => this.#pins.isTrusted(username),
-      sent: (message, status) => this.#on.sent?.(message, status),
-      failed: (message, refused) => {
-        this.#unanswered(message.id, refused);
-        this.#on.failed?.(message, refused);
+/** What one client is made of. @internal */
+export interface Parts {
+  readonly url: string;
+  readonly username: string;
+  readonly nickname?: string | undefined;
+  readonly identity?: Identity | undefined;
+  readonly database: Database;
+  readonly backoff?: Backoff | undefined;
+  readonly on?: ClientEvents | undefined;
+}
+
+/**
+ * Opens a client for the user's folder. What is not given comes from MAGI_SERVER, MAGI_USERNAME, MAGI_NICKNAME, MAGI_HOME and
+ * `config.json` there. It connects when it is first needed. Throws MagiError `bad_settings`, `insecure` or `storage_failed`.
+ */
+export function openClient(options: ClientOptions = {}): Client {
+  const { server, username, nickname, home } = readSettings(options, process.env);
+  const { on, backoff } = options;
+  return new Client({ url: server, username, nickname, ...openHome(home), on, backoff });
+}
+
+export class Client {
+  readonly username: string;
+  readonly #session: Session;
+  readonly #database: Database;
+  readonly #arrivals: Arrivals;
+  readonly #look: NodeJS.Timeout;
+  #forgotAt = 0;
+  #lookedAt = 0;
+  #isClosed = false;
+
+  /** Use openClient. @internal */
+  constructor({ on = {}, ...parts }: Parts) {
+    this.username = parts.username;
+    this.#database = parts.database;
+    this.#session = new Session({
+      ...parts,
+      on: {
+        arrived: (entry) => {
+          this.#arrivals.arrived(entry);
+          on.arrived?.(entry);
+        },
+        settled: (message, outcome) => on.settled?.(message, outcome),
+        identified: (message) => on.identified?.(message),
+        presence: (message) => on.presence?.(message),
+        keyChanged: (change) => on.keyChanged?.(change),
+        closed: (code, willReturn) => on.closed?.(code, willReturn),
+        trouble: (error) => on.trouble?.(error),
       },
     });
-    this.#receiver = new Receiver({
-      inbox: this.#inbox,
-      mayShow: (username) => this.#pins.isTrusted(username),
-      acknowledge: (deliveryIds) => this.#link.send({ type: 'received', deliveryIds }),
-      show: (entry) => this.#show(entry),
-      failed: (error) => this.#on.trouble?.(error),
-      missed: () => this.#link.again(),
-    });
+    this.#arrivals = new Arrivals(this.#session);
+    this.#look = setInterval(() => this.#lookAround(), LOOK_MS);
   }
 
-  // --- what the owner asks for -------------------------------------------------------------------------------------------------
+  // --- friends -----------------------------------------------------------------------------------------------------------------
 
-  /** Opens the socket, now and whenever it is lost. Fulfilled when the exchange knows this user; rejected when it refuses the name. */
-  identify(): Promise<Message<'identified'>> {
-    const { promise } = this.#identified;
-    this.#link.open();
-    return promise;
+  /** Connects. Fulfilled when the exchange knows this user; rejected with MagiError when it refuses the name. */
+  async identify(): Promise<{ pending: number }> {
+    const { pending = 0 } = await this.#session.identify();
+    return { pending };
   }
 
-  createInvite(): Promise<Message<'invite_created'>> {
-    return this.#request({ type: 'create_invite' }, 'invite_created');
+  get isIdentified(): boolean {
+    return this.#session.isIdentified;
   }
 
-  connect(code: string): Promise<Message<'connected_to_friend'>> {
-    return this.#request({ type: 'connect', code }, 'connected_to_friend');
+  /** `code` for a friend, usable once until `expiresAt` (milliseconds since the epoch). */
+  async createInvite(): Promise<{ code: string; expiresAt: number }> {
+    const { code, expiresAt } = await this.#session.request({ type: 'create_invite' }, 'invite_created');
+    return { code, expiresAt };
   }
 
-  async listConnections(): Promise<Message<'connections'>['connections']> {
-    return (await this.#request({ type: 'list_connections' }, 'connections')).connections;
+  /** Uses a friend's code. `from`: only if it is this user's. */
+  async connect(code: string, from?: string): Promise<Friend> {
+    const command = { type: 'connect', code, ...(from === undefined ? {} : { from }) };
+    const { friend } = await this.#session.request(command, 'connected_to_friend');
+    return this.friend(friend.username);
   }
 
-  async disconnect(to: string): Promise<void> {
-    const isFriend = ({ friend }: Presence) => usernameKey(friend.username) === usernameKey(to);
-    await this.#request({ type: 'disconnect', to }, 'friend_disconnected', isFriend);
-    this.#pins.forget(to);
+  /** Everybody who is connected, by username. */
+  friends(): Friend[] {
+    return this.#session.friends.all().filter(({ isConnected }) => isConnected);
   }
 
-  async forgetMe(): Promise<void> {
-    await this.#request({ type: 'forget_me' }, 'forgotten');
+  /** The one friend that `name` means: username, local name, or a part of one. Throws `unknown_friend`, `ambiguous_friend`. */
+  friend(name: string): Friend {
+    return this.#session.friends.resolve(name);
   }
 
-  ask(to: string, content: string): Asked {
-    const waiting = Promise.withResolvers<Answer>();
-    waiting.promise.catch(() => {});
-    const { id, sent } = this.#sender.add('ask', to, content);
-    this.#asked.set(id, waiting);
-    // A refusal that was known before this was noted has come too early.
-    sent.catch((refused) => this.#unanswered(id, refused));
-    return { id, sent, answer: waiting.promise };
+  /** Whether a client of the friend is at the exchange, as far as is known; false while this one is not. */
+  isOnline(username: string): boolean {
+    return this.#session.isOnline(username);
   }
 
-  /** `replyTo`: the id of the question. */
-  answer(to: string, content: string, replyTo?: string): Pick<Asked, 'id' | 'sent'> {
-    return this.#sender.add('answer', to, content, replyTo);
-  }
-
-  /** Tells the friend what became of their question. What is said while the exchange is away waits in memory. */
-  receipt(to: string, id: string, status: 'read' | 'declined', reason?: string): void {
-    const receipt = { type: 'receipt', id, to, status, ...(reason === undefined ? {} : { reason }) };
-    if (this.#identified.isDone) this.#link.send(receipt);
-    else this.#receipts.push(receipt);
+  async setPolicy(name: string, policy: Policy): Promise<void> {
+    await this.#session.friends.setPolicy(this.friend(name).username, policy);
+    this.#arrivals.look();
   }
 
   /** The owner has made sure that the friend's new key is right: what was held back is shown and sent. */
-  trust(username: string): void {
-    this.#pins.trust(username);
-    this.#receiver.showWaiting((friend) => usernameKey(friend) === usernameKey(username));
-    if (this.#identified.isDone) this.#sender.opened();
+  async trust(name: string): Promise<void> {
+    await this.#session.friends.trust(this.friend(name).username);
+    this.#session.sender.look();
+    this.#arrivals.look();
   }
 
-  /** Leaves. Fulfilled when what was put on disk is there. */
+  /** Ends the connection. What waits for the friend is not delivered any more. */
+  async disconnect(name: string): Promise<void> {
+    await this.#session.disconnect(this.friend(name).username);
+  }
+
+  /** The exchange forgets this user: the name, the connections, the mailbox. What is on this machine stays. */
+  async forgetMe(): Promise<void> {
+    await this.#session.request({ type: 'forget_me' }, 'forgotten');
+  }
+
+  // --- questions and answers ---------------------------------------------------------------------------------------------------
+
+  /**
+   * The friend's answer, however late. Rejected with MagiError: `no_answer_yet` after the timeout and `aborted` by the signal, then it
+   * comes to the inbox; `declined`, `expired`, `left` when there will be none; or what the exchange refused.
+   */
+  async ask(friend: string, text: string, options: AskOptions = {}): Promise<Answer> {
+    options.signal?.throwIfAborted();
+    return await this.post(friend, text, options).answer;
+  }
+
+  /** As `ask`, for whoever wants to know on the way that it was taken. */
+  post(friend: string, text: string, options: AskOptions = {}): Asked {
+    const { username } = this.friend(friend);
+    const posted = this.#send('question', username, text);
+    return { id: posted.id, sent: posted.sent, answer: this.#arrivals.wait(posted, username, options) };
+  }
+
+  /** Waits for the answer to a question that was asked before, by this process or another. Throws `unknown_id`. */
+  async answerTo(id: string, options: AskOptions = {}): Promise<Answer> {
+    const question = this.#session.outbox.find(id);
+    if (question?.kind !== 'question') throw new MagiError('unknown_id', 'You have asked no such question.', { id });
+    return await this.#arrivals.wait({ id, sent: Promise.resolve() }, question.to, options);
+  }
+
+  /** What friends ask, oldest first, each taken on by one process of this user for 10 minutes. Ends with the client or the signal. */
+  async *questions({ signal, policies = HEARD }: QuestionOptions = {}): AsyncGenerator<Question, void, undefined> {
+    void this.identify().catch(() => {});
+    const { inbox, sender, process } = this.#session;
+    const desk = { database: this.#database, inbox, sender, process };
+    while (!this.#isClosed && signal?.aborted !== true) {
+      const entry = await inbox.claimNext(process, policies, Date.now());
+      if (entry === undefined) await this.#arrivals.next(signal);
+      else {
+        this.#session.read(entry);
+        yield new Question(entry, desk);
+      }
+    }
+  }
+
+  /** A question by its id or number, taken on by this process. Throws `unknown_id`, `already_answered`, `claimed`. */
+  async question(idOrNumber: string): Promise<Question> {
+    const { inbox, sender, process } = this.#session;
+    const entry = inbox.findQuestion(idOrNumber);
+    if (entry === undefined) throw new MagiError('unknown_id', 'There is no such question in your inbox.');
+    if (entry.state !== 'open')
+      throw new MagiError('already_answered', 'You have answered or declined this question already.');
+    if (!(await inbox.claim(entry.number, process, Date.now())))
+      throw new MagiError('claimed', 'Another process of yours is answering this question.');
+    return new Question(entry, { database: this.#database, inbox, sender, process });
+  }
+
+  // --- what is kept ------------------------------------------------------------------------------------------------------------
+
+  inbox(page: Page): Entry[] {
+    return this.#session.inbox.list(page);
+  }
+
+  /** The owner has seen these entries. */
+  markRead(...numbers: readonly number[]): void {
+    this.#session.inbox.read(...numbers);
+  }
+
+  /** Open questions that no process is answering, answers that no process waits for, messages that nobody has taken over yet. */
+  waiting(): { questions: number; answers: number; unsent: number } {
+    return { ...this.#session.inbox.waiting(Date.now()), unsent: this.#session.outbox.size };
+  }
+
+  /** The newest questions of this user and what became of them, newest first. */
+  asked(limit: number): Outgoing[] {
+    return this.#session.outbox.questions(limit);
+  }
+
+  /** Fulfilled when something has changed in the inbox, in this process or another; or at the signal. */
+  changed(signal?: AbortSignal): Promise<void> {
+    return this.#arrivals.next(signal);
+  }
+
+  /** Leaves. What waits to be sent is sent by a later client with this folder. */
   async close(): Promise<void> {
+    if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#link.close();
-    this.#receiver.stop();
-    this.#sender.closed();
-    const closed = new Refused('closed', 'The client was closed.');
-    this.#sender.abandon();
-    this.#replies.lost();
-    for (const { reject } of this.#asked.values()) reject(closed);
-    this.#asked.clear();
-    await Promise.all([this.#inbox.close(), this.#outbox.close(), this.#pins.close()]);
+    clearInterval(this.#look);
+    this.#session.close();
+    this.#arrivals.close();
+    this.#database.close();
   }
 
-  async #request<T extends ServerMessage['type']>(
-    command: Sendable,
-    reply: T,
-    fits?: (message: Message<T>) => boolean,
-  ): Promise<Message<T>> {
-    if (this.#isClosed) throw new Refused('closed', 'The client was closed.');
-    await this.identify();
-    const id = randomBytes(12).toString('base64url');
-    this.#link.send({ ...command, id });
-    return await this.#replies.wait(id, reply, fits);
+  #send(kind: 'question', to: string, content: string): Posted {
+    void this.identify().catch(() => {});
+    return this.#session.sender.post({ kind, to, content, waitsUntil: this.#arrivals.leaseEnd() });
   }
 
-  // --- what the exchange says --------------------------------------------------------------------------------------------------
-
-  #told(message: ServerMessage): void {
-    switch (message.type) {
-      case 'connected':
-        this.#identify(message.challenge);
-        break;
-      case 'identified':
-        this.#settled(message);
-        break;
-      case 'question':
-      case 'answer':
-      case 'receipt':
-        void this.#receiver.arrived(message);
-        break;
-      case 'question_sent':
-      case 'answer_sent':
-        this.#sender.told(message);
-        break;
-      case 'error':
-        this.#refused(message);
-        break;
-      case 'connected_to_friend':
-      case 'friend_connected':
-        this.#met(message);
-        break;
-      case 'friend_online':
-        if (message.friend.publicKey !== undefined) this.#checkKey(message.friend.username, message.friend.publicKey);
-        break;
-      case 'handled':
-        this.#on.handled?.(message);
-        break;
-      case 'connections':
-        for (const { friend } of message.connections) this.#checkKey(friend.username, friend.publicKey);
-        break;
+  /** Another process may have put something into the file. */
+  #lookAround(): void {
+    const now = Date.now();
+    if (now - this.#forgotAt > FORGET_MS) {
+      this.#forgotAt = now;
+      this.#session.inbox.forgetOld(now);
+      this.#session.outbox.forgetOld(now);
     }
-    this.#replies.told(message);
-    if (message.type.startsWith('friend_')) this.#on.presence?.(message as Presence);
+    const hasChanged = this.#database.hasChanged();
+    // What a process that was killed had taken on is free again some day, without a word.
+    if (!hasChanged && now - this.#lookedAt < LOOK_MS_MAX) return;
+    this.#lookedAt = now;
+    if (hasChanged) this.#session.sender.look();
+    this.#arrivals.look();
   }
-
-  #identify(challenge: string): void {
-    const { username, nickname, identity, url } = this.#options;
-    const name = nickname === undefined ? {} : { nickname };
-    const proof = identity?.prove(challenge, username, dialledHost(url)) ?? {};
-    this.#link.send({ type: 'identify', username, ...name, ...proof });
-  }
-
-  #settled(message: Message<'identified'>): void {
-    this.#link.settled();
-    for (const { friend } of message.connections ?? []) this.#checkKey(friend.username, friend.publicKey);
-    this.#identified.isDone = true;
-    this.#identified.resolve(message);
-    this.#on.identified?.(message);
-    this.#receiver.opened();
-    this.#sender.opened();
-    for (const receipt of this.#receipts.splice(0)) this.#link.send(receipt);
-  }
-
-  /** A new connection, or an old one named again. A durable one joins two keys: which, the list says if this message does not. */
-  #met({ friend, durable }: Message<'connected_to_friend' | 'friend_connected'>): void {
-    if (friend.publicKey !== undefined || !durable) this.#checkKey(friend.username, friend.publicKey);
-    else this.listConnections().catch(() => {});
-  }
-
-  #checkKey(username: string, publicKey: string | undefined): void {
-    const change = this.#pins.check(username, publicKey);
-    if (change !== undefined) this.#on.keyChanged?.(change);
-  }
-
-  #refused(error: Refusal): void {
-    if (error.request === 'identify' && !this.#identified.isDone) this.#notLetIn(error);
-    else if (!this.#sender.refused(error.id, Refused.by(error)) && !this.#replies.told(error))
-      this.#on.trouble?.(error);
-  }
-
-  #notLetIn(error: Refusal): void {
-    if (PASSING.has(error.code)) {
-      this.#link.again(error.retryAfterMs);
-      return;
-    }
-    this.#identified.reject(Refused.by(error));
-    this.#link.close();
-  }
-
-  #lost(code: number, willReturn: boolean): void {
-    this.#receiver.closed();
-    this.#sender.closed();
-    this.#replies.lost();
-    if (!willReturn) this.#identified.reject(new Refused('closed', `The socket was closed with ${code}.`));
-    if (this.#identified.isDone || !willReturn) this.#identified = newIdentified();
-    if (this.#options.identity === undefined && !this.#isClosed) this.#sender.forget();
-    this.#on.closed?.(code, willReturn && !this.#isClosed);
-  }
-
-  #show(entry: Entry): void | Promise<void> {
-    const { message } = entry;
-    if (message.type === 'question') return this.#on.question?.(entry as Entry<Message<'question'>>);
-    if (message.type === 'answer') {
-      this.#asked.get(message.replyTo ?? '')?.resolve(message);
-      this.#asked.delete(message.replyTo ?? '');
-      return this.#on.answer?.(entry as Entry<Answer>);
-    }
-    const { id, status, reason } = message;
-    if (WITHOUT_ANSWER.has(status))
-      this.#unanswered(id, new Refused(status, reason ?? `There is no answer: ${status}.`));
-    return this.#on.receipt?.(entry as Entry<Message<'receipt'>>);
-  }
-
-  #unanswered(id: string, refused: Refused): void {
-    this.#asked.get(id)?.reject(refused);
-    this.#asked.delete(id);
-  }
-}
-
-interface Identified extends PromiseWithResolvers<Message<'identified'>> {
-  isDone: boolean;
-}
-
-function newIdentified(): Identified {
-  const identified = { ...Promise.withResolvers<Message<'identified'>>(), isDone: false };
-  // Who does not wait for it is told by the callback `closed`.
-  identified.promise.catch(() => {});
-  return identified;
 }

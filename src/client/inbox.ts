@@ -1,114 +1,259 @@
 /**
- * A user's own store of what it was sent. What is here is safe, so its delivery may be acknowledged; what comes again is recognised for
- * 30 days and not shown again (protocol part 3). Each entry has a number, which is never used again and grows in the order of arrival:
- * whoever shows entries and is killed before it could take them can tell by the number what it has shown already.
+ * What a user was sent: safe here, so that its delivery may be acknowledged, and shown once, whichever of the user's processes it
+ * reached. What comes again is recognised for 30 days (protocol part 3). Numbers are never used again and grow in the order of arrival.
  */
+import { randomBytes } from 'node:crypto';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
-import { type Journal, openJournal } from './journal.ts';
+import type { Database, Row } from './database.ts';
 
 /** As long as the exchange keeps a message. */
 const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
+/** For so long a question belongs to the process that has taken it on. */
+const CLAIM_MS = 10 * 60 * 1000;
+
+/** After these no answer comes. */
+const FINAL: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
 
 export type Incoming = Extract<ServerMessage, { type: 'question' | 'answer' | 'receipt' }>;
+export type Kind = Incoming['type'];
+/**
+ * Of a question: `open`, then `answered` or `declined` by this user, or `handled` by another machine of theirs. Of an answer and of
+ * what became of a question: `unread`, then `read`.
+ */
+export type State = 'open' | 'answered' | 'declined' | 'handled' | 'unread' | 'read';
 
-export interface Entry<M extends Incoming = Incoming> {
+export interface Entry {
   readonly number: number;
-  /** When it arrived here. */
+  readonly kind: Kind;
+  /** The friend's username. */
+  readonly from: string;
+  /** The message's id; of a receipt, that of the own message. */
+  readonly id: string;
+  /** Of an answer: the id of the question. */
+  readonly replyTo: string | undefined;
+  /** Of a receipt: the reason that was given, or nothing. */
+  readonly content: string;
+  /** Of a receipt: what became of the message, else empty. */
+  readonly news: string;
+  /** When it arrived here, in milliseconds since the epoch. */
   readonly at: number;
-  readonly message: M;
+  readonly state: State;
+  /** The process that is answering the question, and until when it may. */
+  readonly claimedBy: string | undefined;
+  readonly claimedUntil: number;
 }
 
+export interface Page {
+  /** Entries at most, newest first; oldest first with `after`. */
+  readonly limit: number;
+  /** Only entries with a smaller number. */
+  readonly before?: number;
+  /** Only entries with a larger number. */
+  readonly after?: number;
+  /** Only open questions and what has not been read. */
+  readonly onlyWaiting?: boolean;
+}
+
+/** Friends whose key has changed are not listened to. */
+const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
+/** What another process of this user is waiting for is not news. */
+const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
+    AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END)`;
+
 export class Inbox {
-  readonly #journal: Journal;
-  /** When each message was first seen, oldest first. */
-  readonly #seen = new Map<string, number>();
-  readonly #waiting = new Map<number, Entry>();
-  readonly #writing = new Map<string, Promise<void>>();
-  #next = 1;
+  readonly #database: Database;
 
-  /** `path` undefined: nothing outlives the process. */
-  constructor(path?: string) {
-    this.#journal = openJournal(path, { read: (record) => this.#read(record), live: () => this.#live() });
-  }
-
-  /** What is safe and has not been taken yet, oldest first. */
-  waiting(): Entry[] {
-    return [...this.#waiting.values()].filter((entry) => !this.#writing.has(nameOf(entry)));
+  constructor(database: Database) {
+    this.#database = database;
   }
 
   /**
    * Fulfilled when the message is safe: with its entry, or undefined if it was here before. Rejected when the disk refuses; then it must
    * not be acknowledged. A message without an id (of a guest connection) is never a repeat.
    */
-  async put(message: Incoming, now: number): Promise<Entry | undefined> {
-    this.#forget(now - REMEMBERED_MS);
-    const entry = { number: this.#next, at: now, message };
-    const name = nameOf(entry);
-    if (this.#seen.has(name)) {
-      // The first of them may still be on its way to the disk.
-      await this.#writing.get(name);
-      return undefined;
-    }
-    this.#next++;
-    this.#seen.set(name, now);
-    this.#waiting.set(entry.number, entry);
-    const written = this.#journal.append(entry);
-    this.#writing.set(name, written);
-    try {
-      await written;
-    } catch (error) {
-      this.#seen.delete(name);
-      this.#waiting.delete(entry.number);
-      throw error;
-    } finally {
-      this.#writing.delete(name);
-    }
-    return entry;
+  put(message: Incoming, now: number): Promise<Entry | undefined> {
+    const news = message.type === 'receipt' ? message.status : '';
+    const id = message.id ?? `guest-${randomBytes(12).toString('base64url')}`;
+    const replyTo = message.type === 'answer' ? message.replyTo : undefined;
+    const content = message.type === 'receipt' ? (message.reason ?? '') : message.content;
+    const state: State = message.type === 'question' ? 'open' : news === '' || FINAL.has(news) ? 'unread' : 'read';
+    return this.#database.write(() => {
+      const row = this.#database.get(
+        `INSERT INTO inbox (friend, username, kind, id, news, reply_to, content, at, state)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING *`,
+        ...[usernameKey(message.from), message.from, message.type, id, news, replyTo ?? null, content, now, state],
+      );
+      if (row === undefined) return undefined;
+      if (state === 'unread') this.#settleQuestion(message.from, news === '' ? replyTo : id, news || 'answered');
+      return entryOf(row);
+    });
   }
 
-  /** The entry has been shown. Its content leaves the file when that is next rewritten. */
-  async take(number: number): Promise<void> {
-    if (this.#waiting.delete(number)) await this.#journal.append({ taken: number });
+  /** Only whom it was asked can answer or decline a question: others may have guessed or been told its id. */
+  #settleQuestion(from: string, id: string | undefined, outcome: string): void {
+    const sql = 'UPDATE sent SET outcome = ? WHERE id = ? AND friend = ? AND outcome IS NULL';
+    if (id !== undefined) this.#database.run(sql, outcome, id, usernameKey(from));
   }
 
-  close(): Promise<void> {
-    return this.#journal.close();
+  find(number: number): Entry | undefined {
+    const row = this.#database.get('SELECT * FROM inbox WHERE number = ?', number);
+    return row === undefined ? undefined : entryOf(row);
   }
 
-  #forget(before: number): void {
-    for (const [name, at] of this.#seen) {
-      if (at >= before) return;
-      this.#seen.delete(name);
-    }
+  /** The question with this id, or whose number this is. */
+  findQuestion(idOrNumber: string): Entry | undefined {
+    const row = this.#database.get(
+      `SELECT * FROM inbox WHERE kind = 'question' AND (id = ?1 OR number = ?2) ORDER BY number DESC LIMIT 1`,
+      idOrNumber,
+      /^#?\d{1,15}$/.test(idOrNumber) ? Number(idOrNumber.replace('#', '')) : -1,
+    );
+    return row === undefined ? undefined : entryOf(row);
   }
 
-  #read(record: Record<string, unknown>): void {
-    if (typeof record.taken === 'number') this.#waiting.delete(record.taken);
-    else if (typeof record.next === 'number') this.#next = record.next;
-    else if (typeof record.seen === 'string') this.#seen.set(record.seen, Number(record.at));
-    else {
-      const entry = record as unknown as Entry;
-      const name = nameOf(entry);
-      // After a full disk the same message may be here twice, with a number that was given up.
-      if (this.#seen.has(name))
-        for (const [number, other] of this.#waiting) if (nameOf(other) === name) this.#waiting.delete(number);
-      this.#seen.set(name, entry.at);
-      this.#waiting.set(entry.number, entry);
-      this.#next = Math.max(this.#next, entry.number + 1);
-    }
+  /** The oldest question of a friend that waits for an answer. */
+  openQuestionOf(username: string): Entry | undefined {
+    const row = this.#database.get(
+      `SELECT * FROM inbox WHERE state = 'open' AND kind = 'question' AND friend = ? ORDER BY number LIMIT 1`,
+      usernameKey(username),
+    );
+    return row === undefined ? undefined : entryOf(row);
   }
 
-  *#live(): Iterable<object> {
-    yield { next: this.#next };
-    for (const [seen, at] of this.#seen) yield { seen, at };
-    yield* this.#waiting.values();
+  list({ limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false }: Page): Entry[] {
+    const waiting = onlyWaiting ? `state IN ('open', 'unread') AND` : '';
+    const sql = `SELECT * FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED}
+      AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left'))
+      ORDER BY number ${after === undefined ? 'DESC' : 'ASC'} LIMIT ?`;
+    return this.#database.all(sql, after ?? -1, before, limit).map(entryOf);
+  }
+
+  /**
+   * The friend's answer to a question of this user, or the news that there will be none; undefined while neither is here.
+   */
+  answerTo(id: string, friend: string): Entry | undefined {
+    const name = usernameKey(friend);
+    const row =
+      this.#database.get(
+        `SELECT * FROM inbox WHERE reply_to = ? AND friend = ? AND kind = 'answer' AND ${TRUSTED} LIMIT 1`,
+        ...[id, name],
+      ) ??
+      this.#database.get(
+        `SELECT * FROM inbox WHERE id = ? AND friend = ? AND news IN ('declined', 'expired', 'left') AND ${TRUSTED} LIMIT 1`,
+        ...[id, name],
+      );
+    return row === undefined ? undefined : entryOf(row);
+  }
+
+  /** Gives the answer of a guest, who does not say to what, the question that it must be about. */
+  async pair({ number, from }: Entry, questionId: string): Promise<void> {
+    await this.#database.write(() => {
+      this.#database.run('UPDATE inbox SET reply_to = ? WHERE number = ? AND reply_to IS NULL', questionId, number);
+      this.#settleQuestion(from, questionId, 'answered');
+    });
+  }
+
+  /** The owner has seen it. */
+  read(...numbers: readonly number[]): void {
+    this.#database.later(() => {
+      for (const number of numbers)
+        this.#database.run(`UPDATE inbox SET state = 'read' WHERE number = ? AND state = 'unread'`, number);
+    });
+  }
+
+  /** How much waits for somebody to look at it: open questions that nobody is answering, and what nobody waits for. */
+  waiting(now: number): { questions: number; answers: number } {
+    const row = this.#database.get(
+      `SELECT count(*) FILTER (WHERE state = 'open' AND claimed_until <= ?) AS questions,
+         count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
+       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED}`,
+      now,
+      now,
+    );
+    return { questions: Number(row?.questions), answers: Number(row?.answers) };
+  }
+
+  /**
+   * The oldest open question of a friend with one of these policies that no process is answering, which is now this process's for 10
+   * minutes. Undefined when there is none.
+   */
+  async claimNext(process: string, policies: readonly string[], now: number): Promise<Entry | undefined> {
+    const next = `SELECT number FROM inbox WHERE state = 'open' AND kind = 'question' AND claimed_until <= ?1 AND ${TRUSTED}
+      AND coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold') IN (SELECT value FROM json_each(?2))
+      ORDER BY number LIMIT 1`;
+    // Looking costs nothing; claiming is a commit.
+    const policyList = JSON.stringify(policies);
+    if (this.#database.get(next, now, policyList) === undefined) return undefined;
+    return await this.#database.write(() => {
+      const row = this.#database.get(
+        `UPDATE inbox SET claimed_by = ?3, claimed_until = ?1 + ${CLAIM_MS} WHERE number = (${next}) RETURNING *`,
+        ...[now, policyList, process],
+      );
+      return row === undefined ? undefined : entryOf(row);
+    });
+  }
+
+  /** The question is this process's for 10 minutes; false if it is another's, or not open any more. */
+  claim(number: number, process: string, now: number): Promise<boolean> {
+    return this.#database.write(
+      () =>
+        this.#database.run(
+          `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = ? AND state = 'open'
+           AND (claimed_until <= ? OR claimed_by = ?)`,
+          ...[process, now + CLAIM_MS, number, now, process],
+        ) === 1,
+    );
+  }
+
+  /** Gives a question back to whoever asks for one next. */
+  release(number: number, process: string): void {
+    this.#database.later(() =>
+      this.#database.run('UPDATE inbox SET claimed_until = 0 WHERE number = ? AND claimed_by = ?', number, process),
+    );
+  }
+
+  /** Inside a transaction: the question is done, if it was open and no other process is answering it. */
+  finish(number: number, process: string, state: 'answered' | 'declined', now: number): boolean {
+    return (
+      this.#database.run(
+        `UPDATE inbox SET state = ? WHERE number = ? AND state = 'open'
+         AND (claimed_until <= ? OR claimed_by = ?)`,
+        ...[state, number, now, process],
+      ) === 1
+    );
+  }
+
+  /** Another machine of this user has answered or declined it. */
+  handled(username: string, id: string): void {
+    this.#database.later(() =>
+      this.#database.run(
+        `UPDATE inbox SET state = 'handled' WHERE friend = ? AND id = ? AND news = '' AND state = 'open'`,
+        usernameKey(username),
+        id,
+      ),
+    );
+  }
+
+  /** What has been dealt with and could not come again. */
+  forgetOld(now: number): void {
+    this.#database.later(() =>
+      this.#database.run(`DELETE FROM inbox WHERE at < ? AND state NOT IN ('open', 'unread')`, now - REMEMBERED_MS),
+    );
   }
 }
 
-/** Questions and answers of a friend share one space of ids; of what became of a message, each news is told once. */
-function nameOf({ number, message }: Entry): string {
-  const friend = usernameKey(message.from);
-  if (message.type === 'receipt') return `${friend}\n${message.id}\n${message.status}`;
-  return message.id === undefined ? `${friend}\n\n${number}` : `${friend}\n${message.id}`;
+function entryOf(row: Row): Entry {
+  return {
+    number: Number(row.number),
+    kind: row.kind as Kind,
+    from: String(row.username),
+    id: String(row.id),
+    replyTo: row.reply_to === null ? undefined : String(row.reply_to),
+    content: String(row.content),
+    news: String(row.news),
+    at: Number(row.at),
+    state: row.state as State,
+    claimedBy: row.claimed_by === null ? undefined : String(row.claimed_by),
+    claimedUntil: Number(row.claimed_until),
+  };
 }

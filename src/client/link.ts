@@ -8,7 +8,7 @@ const CLOSE_REPLACED = 4001;
 const SILENCE_MS_MAX = 90_000;
 
 export interface Backoff {
-  /** The first pause, in milliseconds; each further one is twice as long, and a random part of it up to a half is left out. */
+  /** The bound of the first pause, in milliseconds; that of each further one is twice as long. The pause is random below its bound. */
   readonly minMs: number;
   readonly maxMs: number;
 }
@@ -121,7 +121,7 @@ export class Link {
     const { minMs, maxMs } = this.#backoff;
     const pause = Math.min(maxMs, minMs * 2 ** Math.min(this.#failures++, 30));
     // Clients that were thrown out together must not return together.
-    return pause * (1 - Math.random() / 2);
+    return pause * Math.random();
   }
 }
 

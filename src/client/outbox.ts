@@ -1,78 +1,172 @@
 /**
- * What a user has asked or answered and nobody has taken over yet: on disk before it is sent, until the exchange has said `*_sent`
- * or refused it (protocol part 3).
+ * What a user says: on disk before it is sent, until the exchange has said `*_sent` or refused it (protocol part 3), and for 30 days
+ * after, so that a late answer finds its question. A draft waits for the owner's word and is not sent.
  */
-import { type Journal, openJournal } from './journal.ts';
+import { usernameKey } from '../protocol/names.ts';
+import type { Database, Row } from './database.ts';
+
+const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
+
+/** `forwarded`: handed to a guest's open socket, which promises nothing. */
+export type Status = 'delivered' | 'queued' | 'forwarded';
 
 export interface Outgoing {
-  readonly type: 'ask' | 'answer';
+  readonly number: number;
+  /** `declined` is said as a receipt. */
+  readonly kind: 'question' | 'answer' | 'declined';
   readonly id: string;
+  /** The friend's username. */
   readonly to: string;
   readonly content: string;
-  readonly replyTo?: string;
-  /** When it was put here. */
+  /** The id of the question that is answered or declined. */
+  readonly replyTo: string | undefined;
+  /** When it was put here, in milliseconds since the epoch. */
   readonly at: number;
+  readonly state: Status | 'draft' | 'waiting' | 'refused';
+  /** Why it was refused: the error's code and sentence. */
+  readonly code: string | undefined;
+  readonly reason: string | undefined;
+  /** What became of a question: `answered`, `declined`, `expired`, `left`. */
+  readonly outcome: string | undefined;
+  /** The process that sends it. */
+  readonly owner: string;
 }
 
+export type Draft = Pick<Outgoing, 'kind' | 'id' | 'to' | 'content' | 'at' | 'owner'> & {
+  readonly replyTo?: string | undefined;
+  readonly state: 'draft' | 'waiting';
+  /** Until when somebody waits for the answer; 0: nobody does. */
+  readonly waitsUntil?: number;
+};
+
 export class Outbox {
-  readonly #journal: Journal;
-  readonly #messages = new Map<string, Outgoing>();
-  readonly #writing = new Set<string>();
+  readonly #database: Database;
 
-  /** `path` undefined: nothing outlives the process. */
-  constructor(path?: string) {
-    this.#journal = openJournal(path, { read: (record) => this.#read(record), live: () => this.#live() });
+  constructor(database: Database) {
+    this.#database = database;
   }
 
+  /** How many messages nobody has taken over yet. */
   get size(): number {
-    return this.#messages.size;
+    return Number(this.#database.get(`SELECT count(*) AS n FROM sent WHERE state = 'waiting'`)?.n);
   }
 
-  /** What may be sent, oldest first. */
-  *waiting(): Iterable<Outgoing> {
-    // The disk takes them in their order: behind the first that it does not have yet, it has none.
-    for (const message of this.#messages.values()) {
-      if (this.#writing.has(message.id)) return;
-      yield message;
-    }
+  /** Inside a transaction. */
+  add({ id, kind, to, content, replyTo, at, state, owner, waitsUntil = 0 }: Draft): void {
+    this.#database.run(
+      `INSERT INTO sent (id, kind, friend, username, content, reply_to, at, state, owner, waits_until)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[id, kind, usernameKey(to), to, content, replyTo ?? null, at, state, owner, waitsUntil],
+    );
+  }
+
+  /** What nobody has taken over yet, oldest first. */
+  waiting(): Outgoing[] {
+    return this.#database.all(`SELECT * FROM sent WHERE state = 'waiting' ORDER BY number`).map(outgoingOf);
+  }
+
+  drafts(): Outgoing[] {
+    return this.#database.all(`SELECT * FROM sent WHERE state = 'draft' ORDER BY number`).map(outgoingOf);
   }
 
   find(id: string): Outgoing | undefined {
-    return this.#messages.get(id);
+    const row = this.#database.get('SELECT * FROM sent WHERE id = ?', id);
+    return row === undefined ? undefined : outgoingOf(row);
   }
 
-  /** Fulfilled, in the order of the calls, when the message may be sent. */
-  async add(message: Outgoing): Promise<void> {
-    this.#messages.set(message.id, message);
-    this.#writing.add(message.id);
-    try {
-      await this.#journal.append({ message });
-    } catch (error) {
-      this.#messages.delete(message.id);
-      throw error;
-    } finally {
-      this.#writing.delete(message.id);
-    }
+  /** The newest questions of this user, newest first. */
+  questions(limit: number): Outgoing[] {
+    const sql = `SELECT * FROM sent WHERE kind = 'question' ORDER BY number DESC LIMIT ?`;
+    return this.#database.all(sql, limit).map(outgoingOf);
   }
 
-  /** Somebody else has it, or nobody will. Not waited for: if this is lost, the message is sent once more and recognised. */
-  remove(id: string): void {
-    if (this.#messages.delete(id)) this.#journal.append({ removed: id }).catch(() => {});
+  /** The same question to the same friend, asked since then and not answered yet. */
+  findOpen(to: string, content: string, since: number): Outgoing | undefined {
+    const row = this.#database.get(
+      `SELECT * FROM sent WHERE friend = ? AND kind = 'question' AND content = ? AND at >= ? AND outcome IS NULL
+       AND state NOT IN ('refused', 'draft') ORDER BY number DESC LIMIT 1`,
+      ...[usernameKey(to), content, since],
+    );
+    return row === undefined ? undefined : outgoingOf(row);
   }
 
-  close(): Promise<void> {
-    return this.#journal.close();
+  /** The oldest question to a friend that has no answer: what a guest's answer, which does not say so, is about. */
+  oldestOpen(to: string): Outgoing | undefined {
+    const row = this.#database.get(
+      `SELECT * FROM sent WHERE friend = ? AND kind = 'question' AND outcome IS NULL AND state NOT IN ('refused', 'draft')
+       ORDER BY number LIMIT 1`,
+      usernameKey(to),
+    );
+    return row === undefined ? undefined : outgoingOf(row);
   }
 
-  #read(record: Record<string, unknown>): void {
-    if (typeof record.removed === 'string') this.#messages.delete(record.removed);
-    else {
-      const message = record.message as Outgoing;
-      this.#messages.set(message.id, message);
-    }
+  /** Somebody else has it. Not waited for: if this is lost, the message is sent once more and recognised. */
+  taken(id: string, status: Status): void {
+    this.#database.later(() =>
+      this.#database.run(`UPDATE sent SET state = ? WHERE id = ? AND state = 'waiting'`, status, id),
+    );
   }
 
-  *#live(): Iterable<object> {
-    for (const message of this.#messages.values()) yield { message };
+  /** Nobody will take it. A question that it was to answer is open again. */
+  refused(id: string, code: string, reason: string): void {
+    this.#database.later(() => {
+      const changed = this.#database.run(
+        `UPDATE sent SET state = 'refused', code = ?, reason = ? WHERE id = ? AND state = 'waiting'`,
+        ...[code, reason, id],
+      );
+      if (changed === 0) return;
+      this.#database.run(
+        `UPDATE inbox SET state = 'open', claimed_until = 0 WHERE state = 'answered' AND kind = 'question'
+         AND (friend, id) = (SELECT friend, reply_to FROM sent WHERE sent.id = ?)`,
+        id,
+      );
+    });
   }
+
+  /** Inside a transaction: the owner has agreed to a draft. False if there is none. */
+  approve(id: string, owner: string, now: number): boolean {
+    const sql = `UPDATE sent SET state = 'waiting', owner = ?, at = ? WHERE id = ? AND state = 'draft'`;
+    return this.#database.run(sql, owner, now, id) === 1;
+  }
+
+  /** Inside a transaction: the owner does not want it sent. False if there is none. */
+  discard(id: string): boolean {
+    return this.#database.run(`DELETE FROM sent WHERE id = ? AND state = 'draft'`, id) === 1;
+  }
+
+  /** This process sends it from now on. */
+  adopt(id: string, owner: string): void {
+    this.#database.later(() => this.#database.run('UPDATE sent SET owner = ? WHERE id = ?', owner, id));
+  }
+
+  /** Somebody waits for the answers until then; 0: nobody does any more. */
+  awaited(ids: readonly string[], until: number): void {
+    this.#database.later(() => {
+      for (const id of ids) this.#database.run('UPDATE sent SET waits_until = ? WHERE id = ?', until, id);
+    });
+  }
+
+  forgetOld(now: number): void {
+    this.#database.later(() =>
+      this.#database.run(`DELETE FROM sent WHERE at < ? AND state NOT IN ('waiting', 'draft')`, now - KEPT_MS),
+    );
+  }
+}
+
+function outgoingOf(row: Row): Outgoing {
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  return {
+    number: Number(row.number),
+    kind: row.kind as Outgoing['kind'],
+    id: String(row.id),
+    to: String(row.username),
+    content: String(row.content),
+    replyTo: text(row.reply_to),
+    at: Number(row.at),
+    state: row.state as Outgoing['state'],
+    code: text(row.code),
+    reason: text(row.reason),
+    outcome: text(row.outcome),
+    owner: String(row.owner),
+  };
 }

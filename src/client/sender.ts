@@ -1,153 +1,239 @@
 /**
  * Questions and answers on their way out: into the outbox, to the exchange, and again with the same id and content, in order, on
- * reconnecting or when nobody said `*_sent` for 15 s; for at most 7 days (protocol part 3).
+ * reconnecting or when nobody said `*_sent` for 15 s; for at most 7 days (protocol part 3). A receipt has no reply of its own: commands
+ * take effect in their order, so the `pong` to a `ping` behind it says that it was taken.
  */
 import { randomBytes } from 'node:crypto';
 import { fitsUtf8 } from '../protocol/codec.ts';
-import { CONTENT_BYTES_MAX, FRAME_BYTES_MAX, type ServerMessage } from '../protocol/messages.ts';
+import { CONTENT_BYTES_MAX, FRAME_BYTES_MAX, REASON_MAX, type ServerMessage } from '../protocol/messages.ts';
+import type { Database } from './database.ts';
+import { MagiError } from './errors.ts';
 import type { Sendable } from './link.ts';
-import type { Outbox, Outgoing } from './outbox.ts';
-import { Refused } from './replies.ts';
+import type { Outbox, Outgoing, Status } from './outbox.ts';
+import { isGone } from './processes.ts';
 
 const RESEND_MS = 15_000;
+/** A message of another process that lives but has not got rid of it for so long is sent by this one, too: a repeat is recognised. */
+const ABANDONED_MS = 60_000;
 const GIVE_UP_MS = 7 * 24 * 60 * 60 * 1000;
 /** More than this waits only when nobody is there to take it. */
 const WAITING_MAX = 1_000;
 
-export type Status = 'delivered' | 'queued' | 'forwarded';
 type Sent = Extract<ServerMessage, { type: 'question_sent' | 'answer_sent' }>;
 
 export interface SenderOptions {
+  readonly database: Database;
   readonly outbox: Outbox;
+  /** Names this process among those of the user. */
+  readonly process: string;
   readonly send: (command: Sendable) => void;
   /** False while a friend must not be written to. */
   readonly mayWriteTo: (username: string) => boolean;
-  readonly sent: (message: Outgoing, status: Status) => void;
-  readonly failed: (message: Outgoing, refused: Refused) => void;
+  /** False for a guest, whose messages end with its socket. */
+  readonly isKeyed: boolean;
+  /** What became of a message, also of one that an earlier process has put here. */
+  readonly settled: (message: Outgoing, outcome: Status | MagiError) => void;
+}
+
+export interface Letter {
+  readonly kind: Outgoing['kind'];
+  readonly to: string;
+  readonly content: string;
+  readonly replyTo?: string | undefined;
+  readonly waitsUntil?: number;
+}
+
+export interface Posted {
+  readonly id: string;
+  /** Fulfilled when the message is on disk: it will be sent, also by a later process. Rejected with MagiError. */
+  readonly kept: Promise<void>;
+  /** Fulfilled when the exchange says who has the message; rejected with MagiError. */
+  readonly sent: Promise<Status>;
 }
 
 export class Sender {
   readonly #options: SenderOptions;
+  readonly #database: Database;
   readonly #outbox: Outbox;
-  /** When each message was last sent on the present socket. */
+  /** When each message was last sent on the present socket; after a rate limit, when it may be sent again less RESEND_MS. */
   readonly #sentAt = new Map<string, number>();
-  readonly #promises = new Map<string, PromiseWithResolvers<Status>>();
+  readonly #waiting = new Map<string, PromiseWithResolvers<Status>>();
   #isOpen = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.#database = options.database;
     this.#outbox = options.outbox;
   }
 
-  /** Fulfilled when the exchange says who has the message; rejected with Refused. */
-  add(type: Outgoing['type'], to: string, content: string, replyTo?: string): { id: string; sent: Promise<Status> } {
-    const message: Outgoing = {
-      type,
-      id: randomBytes(16).toString('base64url'),
-      to,
-      content,
-      ...(replyTo === undefined ? {} : { replyTo }),
-      at: Date.now(),
-    };
-    const waiting = Promise.withResolvers<Status>();
-    // Who does not care for it is told by the callback, and must not be ended by it.
-    waiting.promise.catch(() => {});
-    this.#promises.set(message.id, waiting);
-    const refused = this.#refusal(message);
-    if (refused !== undefined) this.#settle(message, refused);
-    else
-      this.#outbox.add(message).then(
-        () => this.#send(message),
-        (error) => this.#settle(message, new Refused('storage_failed', `The outbox did not take it: ${error}`)),
-      );
-    return { id: message.id, sent: waiting.promise };
+  /** `also` is done in the same transaction, before; what it throws is the reason why nothing is sent. */
+  post(letter: Letter, also: () => void = () => {}): Posted {
+    const id = randomBytes(16).toString('base64url');
+    const { promise: sent, ...settle } = Promise.withResolvers<Status>();
+    // Who does not care for it must not be ended by it.
+    sent.catch(() => {});
+    this.#waiting.set(id, { promise: sent, ...settle });
+    const refused = this.#refusal(letter);
+    const kept =
+      refused === undefined
+        ? this.#database.write(() => {
+            also();
+            this.#outbox.add({ ...letter, id, at: Date.now(), state: 'waiting', owner: this.#options.process });
+          })
+        : Promise.reject(refused);
+    kept.then(
+      () => this.#sendOne(id),
+      (error) => this.#end(id, error),
+    );
+    return { id, kept, sent };
+  }
+
+  /** A draft that the owner has agreed to; undefined if there is none. */
+  async approve(id: string): Promise<Posted | undefined> {
+    const { process } = this.#options;
+    const { promise: sent, ...settle } = Promise.withResolvers<Status>();
+    sent.catch(() => {});
+    if (!(await this.#database.write(() => this.#outbox.approve(id, process, Date.now())))) return undefined;
+    this.#waiting.set(id, { promise: sent, ...settle });
+    this.#sendOne(id);
+    return { id, kept: Promise.resolve(), sent };
   }
 
   /** The exchange is there: everything that waits goes to it. */
   opened(): void {
     this.#isOpen = true;
     this.#sentAt.clear();
-    this.#resend(0);
+    this.#resend();
     clearInterval(this.#timer);
-    this.#timer = setInterval(() => this.#resend(RESEND_MS), RESEND_MS / 8);
+    this.#timer = setInterval(() => this.#resend(), RESEND_MS / 8);
   }
 
   closed(): void {
     this.#isOpen = false;
     clearInterval(this.#timer);
+    if (!this.#options.isKeyed) this.#forget();
   }
 
   /** `question_sent` or `answer_sent`. */
   told({ id = '', status }: Sent): void {
-    const message = this.#outbox.find(id);
-    if (message === undefined) return;
-    this.#options.sent(message, status);
-    this.#settle(message, status);
+    this.#settle(this.#outbox.find(id), status);
   }
 
-  /** Whether the refusal was about one of these messages. */
-  refused(id: string | undefined, refused: Refused): boolean {
-    const message = this.#outbox.find(id ?? '');
-    if (message === undefined) return false;
-    this.#settle(message, refused);
+  /** The exchange has taken everything before the `ping` with this id. */
+  ponged(id: string | undefined): void {
+    const message = id === undefined ? undefined : this.#outbox.find(id);
+    if (message?.kind === 'declined') this.#settle(message, 'delivered');
+  }
+
+  /** Whether the error was about one of these messages. */
+  refused(error: Extract<ServerMessage, { type: 'error' }>): boolean {
+    const { id = '', code, retryAfterMs } = error;
+    const message = this.#outbox.find(id);
+    if (message?.state !== 'waiting') return false;
+    if (code === 'rate_limited') {
+      this.#sentAt.set(id, Date.now() - RESEND_MS + (retryAfterMs ?? RESEND_MS));
+      setTimeout(() => this.#resend(), (retryAfterMs ?? RESEND_MS) + 1).unref();
+    } else if (code !== 'storage_failed' && code !== 'internal') this.#settle(message, MagiError.by(error));
+    // What passes by itself is sent again like what nobody has replied to.
     return true;
+  }
+
+  /** Another process has written: it may have got the reply to what this one waits for. */
+  look(): void {
+    for (const id of this.#waiting.keys()) {
+      const message = this.#outbox.find(id);
+      if (message === undefined || message.state === 'waiting' || message.state === 'draft') continue;
+      if (message.state !== 'refused') this.#end(id, message.state);
+      else this.#end(id, new MagiError(message.code ?? 'internal', message.reason ?? 'It was refused.', { id }));
+    }
+    // What the owner has approved in another process goes out with that one, or from here if it is gone.
+    if (this.#isOpen) this.#resend();
   }
 
   /** Nothing that waits will be sent by this client; what is on disk is, by a later one. */
   abandon(): void {
-    for (const { reject } of this.#promises.values())
-      reject(new Refused('closed', 'The client was closed before anybody had taken this.'));
-    this.#promises.clear();
+    this.closed();
+    for (const id of [...this.#waiting.keys()])
+      this.#end(id, new MagiError('closed', 'The client was closed before anybody had taken this.', { id }));
   }
 
   /** A guest's connections are gone with its socket, and so is what it had not said. */
-  forget(): void {
-    for (const message of [...this.#outbox.waiting()])
-      this.#settle(message, new Refused('closed', 'The exchange went away before it answered.'));
+  #forget(): void {
+    for (const message of this.#outbox.waiting())
+      this.#settle(message, new MagiError('closed', 'The exchange went away before it answered.', { id: message.id }));
   }
 
   /** What can be said without asking. A frame that is too long would close the socket, again and again. */
-  #refusal(message: Outgoing): Refused | undefined {
-    const { to, content } = message;
-    if (!content.isWellFormed()) return new Refused('bad_message', 'The text holds half of a surrogate pair.');
-    if (!fitsUtf8(content, CONTENT_BYTES_MAX) || !fitsUtf8(JSON.stringify(message), FRAME_BYTES_MAX))
-      return new Refused('message_too_large', `Send at most ${CONTENT_BYTES_MAX} bytes of text.`);
+  #refusal(letter: Letter): MagiError | undefined {
+    const { to, content, kind } = letter;
+    if (!content.isWellFormed()) return new MagiError('bad_message', 'The text holds half of a surrogate pair.');
+    if (kind === 'declined' && content.length > REASON_MAX)
+      return new MagiError('message_too_large', `Give a reason of at most ${REASON_MAX} characters.`);
+    // Room for the fields beside the text, which is longer once it is escaped.
+    if (!fitsUtf8(content, CONTENT_BYTES_MAX) || !fitsUtf8(JSON.stringify(letter), FRAME_BYTES_MAX - 256))
+      return new MagiError('message_too_large', `Send at most ${CONTENT_BYTES_MAX} bytes of text.`);
     if (!this.#options.mayWriteTo(to))
-      return new Refused(
+      return new MagiError(
         'key_changed',
         "This friend's key is another one than before: ask them in person, then trust it.",
       );
     if (this.#outbox.size >= WAITING_MAX)
-      return new Refused('outbox_full', `${WAITING_MAX} messages wait to be sent already.`);
+      return new MagiError('outbox_full', `${WAITING_MAX} messages wait to be sent already.`);
     return undefined;
   }
 
-  #resend(olderThanMs: number): void {
+  #resend(): void {
     const now = Date.now();
-    for (const message of [...this.#outbox.waiting()]) {
+    for (const message of this.#outbox.waiting()) {
       if (now - message.at > GIVE_UP_MS)
-        this.#settle(message, new Refused('gave_up', 'Nobody has taken this for 7 days.'));
-      else if (now - (this.#sentAt.get(message.id) ?? 0) >= olderThanMs) this.#send(message);
+        this.#settle(message, new MagiError('gave_up', 'Nobody has taken this for 7 days.', { id: message.id }));
+      else if (now - (this.#sentAt.get(message.id) ?? 0) >= RESEND_MS && this.#isMine(message, now))
+        this.#send(message);
     }
   }
 
-  #send(message: Outgoing): void {
-    if (!this.#isOpen || !this.#options.mayWriteTo(message.to)) return;
-    this.#sentAt.set(message.id, Date.now());
-    const { at: _, ...command } = message;
-    this.#options.send(command);
+  #isMine({ id, owner, at }: Outgoing, now: number): boolean {
+    if (owner === this.#options.process) return true;
+    if (!isGone(owner) && now - at < ABANDONED_MS) return false;
+    this.#outbox.adopt(id, this.#options.process);
+    return true;
   }
 
-  #settle(message: Outgoing, outcome: Status | Refused): void {
+  #sendOne(id: string): void {
+    if (!this.#isOpen) return;
+    const message = this.#outbox.find(id);
+    if (message?.state === 'waiting') this.#send(message);
+  }
+
+  #send({ kind, id, to, content, replyTo }: Outgoing): void {
+    const { send, mayWriteTo } = this.#options;
+    if (!this.#isOpen || !mayWriteTo(to)) return;
+    this.#sentAt.set(id, Date.now());
+    if (kind === 'question') send({ type: 'ask', id, to, content });
+    else if (kind === 'answer')
+      send({ type: 'answer', id, to, content, ...(replyTo === undefined ? {} : { replyTo }) });
+    else {
+      const reason = content === '' ? {} : { reason: content };
+      send({ type: 'receipt', id: replyTo, to, status: 'declined', ...reason });
+      send({ type: 'ping', id });
+    }
+  }
+
+  #settle(message: Outgoing | undefined, outcome: Status | MagiError): void {
+    if (message?.state !== 'waiting') return;
     const { id } = message;
-    this.#outbox.remove(id);
+    if (outcome instanceof MagiError) this.#outbox.refused(id, outcome.code, outcome.message);
+    else this.#outbox.taken(id, outcome);
+    this.#options.settled(message, outcome);
+    this.#end(id, outcome);
+  }
+
+  #end(id: string, outcome: Status | unknown): void {
     this.#sentAt.delete(id);
-    const waiting = this.#promises.get(id);
-    this.#promises.delete(id);
-    if (outcome instanceof Refused) {
-      this.#options.failed(message, outcome);
-      waiting?.reject(outcome);
-    } else waiting?.resolve(outcome);
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (outcome instanceof Error) waiting?.reject(outcome);
+    else waiting?.resolve(outcome as Status);
   }
 }

@@ -1,8 +1,8 @@
 /** The client against an exchange that does as it is told: protocol parts 2 and 3 from the user's side. */
 import * as assert from 'uvu/assert';
-import type { Refused } from '../../src/client/replies.ts';
+import { MagiError } from '../../src/client/errors.ts';
 import { eventually, suite, temporaryFolder } from '../harness.ts';
-import { befriend, type Person, person } from './people.ts';
+import { befriend, nextQuestion, type Person, person, refusal } from './people.ts';
 import { ScriptedExchange } from './scripted-exchange.ts';
 
 const test = suite('client');
@@ -26,32 +26,21 @@ function withPair(title: string, run: (pair: Pair) => Promise<void>): void {
   });
 }
 
-async function refusal(promise: Promise<unknown>): Promise<string> {
-  return await promise.then(
-    () => 'nothing was refused',
-    ({ code }: Refused) => code,
-  );
-}
-
-withPair(
-  'a question is asked, shown, answered, and the answer is what the asker waited for',
-  async ({ ada, grace }) => {
-    const asked = ada.client.ask('grace', 'Why?');
-    assert.is(await asked.sent, 'delivered');
-    await grace.until('question');
-    assert.equal(grace.told.at(-1), ['question', 'Why?', 'ada', 1]);
-    assert.is(await grace.client.answer('ada', 'Because.', asked.id).sent, 'delivered');
-    const { content, from, replyTo } = await asked.answer;
-    assert.equal({ content, from, replyTo }, { content: 'Because.', from: 'Grace', replyTo: asked.id });
-    assert.equal(await ada.until('answer'), [['answer', 'Because.', asked.id]]);
-  },
-);
+withPair('ask returns the answer', async ({ ada, grace }) => {
+  const asked = ada.client.ask('grace', 'Why?');
+  const question = await nextQuestion(grace);
+  assert.equal([question.text, question.from, question.number], ['Why?', 'ada', 1]);
+  assert.is(await question.answer('Because.'), 'delivered');
+  const { text, from, id } = await asked;
+  assert.equal({ text, from, id }, { text: 'Because.', from: 'Grace', id: question.id });
+  assert.equal(ada.client.waiting(), { questions: 0, answers: 0, unsent: 0 });
+});
 
 withPair('a repeat is acknowledged and not shown', async ({ exchange, ada, grace }) => {
   exchange.repeats = 3;
-  await ada.client.ask('grace', 'once').sent;
+  await ada.client.post('grace', 'once').sent;
   exchange.repeats = 1;
-  await ada.client.ask('grace', 'end').sent;
+  await ada.client.post('grace', 'end').sent;
   await grace.until('question', 2);
   assert.equal(
     grace.told.filter(([what]) => what === 'question').map(([, content]) => content),
@@ -62,7 +51,7 @@ withPair('a repeat is acknowledged and not shown', async ({ exchange, ada, grace
 });
 
 withPair('deliveries that arrive together are acknowledged together', async ({ exchange, ada, grace }) => {
-  await Promise.all(Array.from({ length: 40 }, (_, n) => ada.client.ask('grace', `${n}`).sent));
+  await Promise.all(Array.from({ length: 40 }, (_, n) => ada.client.post('grace', `${n}`).sent));
   await grace.until('question', 40);
   const frames = exchange.heardOf('received');
   assert.is(frames.flatMap(({ deliveryIds }) => deliveryIds as string[]).length, 40);
@@ -71,11 +60,11 @@ withPair('deliveries that arrive together are acknowledged together', async ({ e
 
 withPair('what saw no *_sent is sent again, same id and content, in order', async ({ exchange, ada, grace }) => {
   exchange.ignores = ({ type }) => type === 'ask' || type === 'answer';
-  const asked = ['one', 'two', 'three'].map((content) => ada.client.ask('grace', content));
+  const asked = ['one', 'two', 'three'].map((content) => ada.client.post('grace', content));
   await eventually(() => exchange.heardOf('ask').length === 3, 'three questions');
   exchange.ignores = () => false;
   exchange.crash();
-  const late = ada.client.ask('grace', 'four');
+  const late = ada.client.post('grace', 'four');
   assert.equal(await Promise.all([...asked, late].map(({ sent }) => sent)).then((all) => all.length), 4);
   await grace.until('question', 4);
   assert.equal(
@@ -88,12 +77,12 @@ withPair('what saw no *_sent is sent again, same id and content, in order', asyn
 
 withPair('what was not acknowledged before a crash of the exchange is shown once', async ({ exchange, ada, grace }) => {
   exchange.ignores = ({ type }) => type === 'received';
-  const asked = ada.client.ask('grace', 'still here?');
+  const asked = ada.client.post('grace', 'still here?');
   await grace.until('question');
   exchange.ignores = () => false;
   exchange.crash();
   await asked.sent;
-  await ada.client.ask('grace', 'end').sent;
+  await ada.client.post('grace', 'end').sent;
   await grace.until('question', 2);
   assert.is(grace.told.filter(([what]) => what === 'question').length, 2);
 });
@@ -102,7 +91,7 @@ withPair('a message for a friend who is away is queued, and its delivery is told
   const { exchange, ada, grace, folder } = pair;
   await grace.client.close();
   await eventually(() => exchange.clientsOf('grace').length === 0, 'Grace to be gone');
-  const asked = ada.client.ask('GRACE', 'when you are back');
+  const asked = ada.client.post('GRACE', 'when you are back');
   assert.is(await asked.sent, 'queued');
   const back = person(exchange, 'Grace', folder);
   assert.is((await back.client.identify()).pending, 1);
@@ -115,12 +104,12 @@ withPair('an outbox outlives its process', async ({ exchange, ada, grace, folder
   exchange.isShut = true;
   exchange.crash();
   await ada.until('closed');
-  const asked = ada.client.ask('grace', 'from the disk');
+  const asked = ada.client.post('grace', 'from the disk');
   const abandoned = refusal(asked.sent);
   await ada.client.close();
   assert.is(await abandoned, 'closed');
   exchange.isShut = false;
-  await grace.client.listConnections();
+  await eventually(() => grace.client.isIdentified, 'Grace to be back');
   const again = person(exchange, 'ada', folder);
   await again.client.identify();
   assert.equal(await again.until('sent'), [['sent', 'from the disk', 'delivered']]);
@@ -129,31 +118,47 @@ withPair('an outbox outlives its process', async ({ exchange, ada, grace, folder
   await again.client.close();
 });
 
-withPair('receipts reach the asker, and end the wait for an answer', async ({ ada, grace }) => {
-  const asked = ada.client.ask('grace', 'Would you?');
-  await grace.until('question');
-  grace.client.receipt('ada', asked.id, 'read');
-  grace.client.receipt('ada', asked.id, 'declined', 'not today');
-  assert.is(await refusal(asked.answer), 'declined');
-  assert.equal(await ada.until('receipt', 2), [
-    ['receipt', asked.id, 'read'],
-    ['receipt', asked.id, 'declined'],
-  ]);
+withPair('who declines ends the wait for an answer', async ({ exchange, ada, grace }) => {
+  const asked = ada.client.post('grace', 'Would you?');
+  const question = await nextQuestion(grace);
+  assert.equal(await ada.until('receipt'), [['receipt', asked.id, 'read']]);
+  await question.decline('not today');
+  const error = await asked.answer.catch((found: MagiError) => found);
+  assert.ok(error instanceof MagiError);
+  assert.equal([error.code, error.message, error.id], ['declined', 'not today', asked.id]);
+  assert.is(exchange.heardOf('receipt').length, 2);
+  assert.is(await refusal(question.answer('after all')), 'already_answered');
 });
 
 withPair('an error with the id of a message rejects it, and it is not sent again', async ({ exchange, ada }) => {
-  const asked = ada.client.ask('nobody', 'hello?');
+  exchange.refuses = ({ type }) => (type === 'ask' ? { code: 'no_connection' } : undefined);
+  const asked = ada.client.post('grace', 'hello?');
   assert.is(await refusal(asked.sent), 'no_connection');
   assert.is(await refusal(asked.answer), 'no_connection');
   assert.equal(await ada.until('failed'), [['failed', 'hello?', 'no_connection']]);
   exchange.crash();
   await ada.until('closed');
-  await ada.client.listConnections();
+  await eventually(() => ada.client.isIdentified, 'ada to be back');
   assert.is(exchange.heardOf('ask').length, 1);
 });
 
+withPair('a rate limit is waited out', async ({ exchange, ada, grace }) => {
+  let refusals = 2;
+  exchange.refuses = ({ type }) =>
+    type === 'ask' && refusals-- > 0 ? { code: 'rate_limited', retryAfterMs: 60 } : undefined;
+  const asked = ada.client.post('grace', 'slowly');
+  assert.is(await asked.sent, 'delivered');
+  assert.is(exchange.heardOf('ask').length, 3);
+  assert.is(new Set(exchange.heardOf('ask').map(({ id }) => id)).size, 1);
+  await grace.until('question');
+  refusals = 1;
+  exchange.refuses = ({ type }) =>
+    type === 'create_invite' && refusals-- > 0 ? { code: 'rate_limited', retryAfterMs: 30 } : undefined;
+  assert.ok((await ada.client.createInvite()).code);
+});
+
 withPair('what cannot be said is refused before it is sent', async ({ exchange, ada }) => {
-  const refused = (content: string) => refusal(ada.client.ask('grace', content).sent);
+  const refused = (content: string) => refusal(ada.client.post('grace', content).sent);
   assert.is(await refused('x'.repeat(32_769)), 'message_too_large');
   assert.is(await refused('\u0001'.repeat(20_000)), 'message_too_large');
   assert.is(await refused('\ud800'), 'bad_message');
@@ -165,7 +170,7 @@ withPair('a friend whose key changes is told to the owner and not used', async (
   exchange.users.set('grace', { username: 'Grace', nickname: 'Grace', publicKey: 'another' });
   exchange.crash();
   assert.equal(await ada.until('keyChanged'), [['keyChanged', { username: 'Grace', pinned, offered: 'another' }]]);
-  assert.is(await refusal(ada.client.ask('grace', 'is it you?').sent), 'key_changed');
+  assert.is(await refusal(ada.client.ask('grace', 'is it you?')), 'key_changed');
   const question = {
     type: 'question',
     content: 'me!',
@@ -176,17 +181,19 @@ withPair('a friend whose key changes is told to the owner and not used', async (
   };
   exchange.say('ada', question);
   await eventually(() => exchange.heardOf('received').some(({ deliveryIds }) => String(deliveryIds) === 'd1'), 'd1');
-  assert.is(ada.told.filter(([what]) => what === 'question').length, 0);
-  ada.client.trust('grace');
-  assert.is((await ada.until('question')).length, 1);
+  assert.equal(ada.client.inbox({ limit: 9 }), []);
+  assert.is(ada.client.waiting().questions, 0);
+  const held = nextQuestion(ada);
+  await ada.client.trust('grace');
+  assert.is((await held).text, 'me!');
   await grace.client.close();
 });
 
 withPair('disconnect ends a connection for both', async ({ ada, grace }) => {
   await ada.client.disconnect('grace');
-  assert.equal(await ada.client.listConnections(), []);
+  assert.equal(ada.client.friends(), []);
   await grace.until('friend_disconnected');
-  assert.is(await refusal(grace.client.ask('ada', 'still there?').sent), 'no_connection');
+  assert.is(await refusal(grace.client.ask('ada', 'still there?')), 'unknown_friend');
 });
 
 withPair('a client that was replaced does not return', async ({ exchange, ada }) => {
@@ -201,7 +208,7 @@ withPair('a client that is told to wait returns after that', async ({ exchange, 
   const startedAt = performance.now();
   for (const socket of exchange.clientsOf('ada')) socket.close(1012);
   assert.equal((await ada.until('closed')).at(-1), ['closed', 1012, true]);
-  await ada.client.listConnections();
+  await eventually(() => ada.client.isIdentified, 'ada to be back');
   assert.ok(performance.now() - startedAt > 290);
 });
 
@@ -225,6 +232,103 @@ test('commands of a closed client are refused', async () => {
   await ada.client.close();
   assert.is(await waiting, 'closed');
   assert.is(await refusal(ada.client.createInvite()), 'closed');
+  exchange.stop();
+});
+
+withPair('an answer by somebody else than who was asked is not the answer', async ({ exchange, ada }) => {
+  const eve = person(exchange, 'eve');
+  await eve.client.identify();
+  await befriend(ada, eve);
+  const asked = ada.client.post('grace', 'only you know');
+  await asked.sent;
+  const answer = {
+    type: 'answer',
+    content: 'I am Grace',
+    from: 'eve',
+    fromNickname: 'Grace',
+    id: 'a1',
+    deliveryId: 'd1',
+  };
+  exchange.say('ada', { ...answer, replyTo: asked.id });
+  exchange.say('ada', { type: 'receipt', id: asked.id, from: 'eve', status: 'declined', at: 1, deliveryId: 'd2' });
+  await ada.until('receipt', 1);
+  assert.equal(
+    await Promise.race([asked.answer, new Promise((resolve) => setTimeout(resolve, 100, 'waiting'))]),
+    'waiting',
+  );
+  assert.is(ada.client.asked(1)[0]?.outcome, undefined);
+  await eve.client.close();
+});
+
+withPair('the wait for an answer ends with its time or its signal, and the answer comes to the inbox', async (pair) => {
+  const { ada, grace } = pair;
+  assert.is(await refusal(ada.client.ask('grace', 'one', { timeout: 30 })), 'no_answer_yet');
+  const controller = new AbortController();
+  const second = ada.client.ask('grace', 'two', { signal: controller.signal });
+  setTimeout(() => controller.abort(), 10);
+  assert.is(await refusal(second), 'aborted');
+  await (await nextQuestion(grace)).answer('late');
+  await ada.until('answer');
+  assert.equal(ada.client.waiting(), { questions: 0, answers: 1, unsent: 0 });
+  const [entry] = ada.client.inbox({ limit: 5, onlyWaiting: true });
+  assert.is(entry?.content, 'late');
+  ada.client.markRead(entry?.number ?? 0);
+  await eventually(() => ada.client.waiting().answers === 0, 'the mark');
+  const asked = ada.client.asked(1)[0]?.id ?? '';
+  const again = ada.client.answerTo(asked);
+  await (await nextQuestion(grace)).answer('later');
+  assert.is((await again).text, 'later');
+});
+
+withPair(
+  'three processes of one person: each question is taken on by one, the answer goes to who asked',
+  async (pair) => {
+    const { exchange, ada, grace, folder } = pair;
+    const others = [person(exchange, 'Grace', folder), person(exchange, 'Grace', folder)];
+    await Promise.all(others.map(({ client }) => client.identify()));
+    const taken: string[] = [];
+    const all = [grace, ...others];
+    const done = all.map(async ({ client }, index) => {
+      for await (const question of client.questions()) {
+        taken.push(question.text);
+        await question.answer(`${question.text} by ${index}`);
+      }
+    });
+    const texts = Array.from({ length: 30 }, (_, n) => `question ${n}`);
+    const answers = await Promise.all(texts.map((text) => ada.client.ask('grace', text)));
+    assert.equal(
+      answers.map(({ text }) => text.replace(/ by \d$/, '')),
+      texts,
+    );
+    assert.equal(taken.toSorted(), texts.toSorted());
+    await Promise.all(all.map(({ client }) => client.close()));
+    await Promise.all(done);
+  },
+);
+
+withPair('what a closed client had taken on goes to the next one when it is given back', async (pair) => {
+  const { exchange, ada, grace, folder } = pair;
+  const other = person(exchange, 'Grace', folder);
+  void ada.client.ask('grace', 'anybody?').catch(() => {});
+  const question = await nextQuestion(grace);
+  await other.client.identify();
+  assert.is(await refusal(other.client.question(question.id)), 'claimed');
+  question.release();
+  assert.is((await nextQuestion(other)).id, question.id);
+  assert.is(await refusal(question.answer('mine')), 'claimed');
+  await other.client.close();
+});
+
+test('a guest and a keyed user talk: an answer that does not say to what answers the oldest question', async () => {
+  const exchange = await ScriptedExchange.start();
+  const [ada, guest] = [person(exchange, 'ada'), person(exchange, 'guest', undefined, true)];
+  await Promise.all([ada.client.identify(), guest.client.identify()]);
+  await befriend(ada, guest);
+  const asked = ada.client.ask('guest', 'who are you?');
+  await guest.until('question');
+  exchange.say('ada', { type: 'answer', content: 'nobody', from: 'guest', fromNickname: 'guest' });
+  assert.is((await asked).text, 'nobody');
+  await Promise.all([ada.client.close(), guest.client.close()]);
   exchange.stop();
 });
 

@@ -1,16 +1,17 @@
 /** Users of the client in the tests: what they are told, in order, and a folder for what they keep. */
 import { join } from 'node:path';
-import { Client, type ClientOptions } from '../../src/client/client.ts';
+import { Client, type ClientEvents } from '../../src/client/client.ts';
+import { Database } from '../../src/client/database.ts';
+import { MagiError } from '../../src/client/errors.ts';
+import { openHome } from '../../src/client/home.ts';
 import { Identity } from '../../src/client/identity.ts';
-import { Inbox } from '../../src/client/inbox.ts';
-import { Outbox } from '../../src/client/outbox.ts';
-import { Pins } from '../../src/client/pins.ts';
 import { eventually } from '../harness.ts';
 
 type Told = readonly [what: string, ...details: unknown[]];
 
 export interface Person {
   readonly client: Client;
+  readonly database: Database;
   /** What the owner was told: its kind, then what matters of it. */
   readonly told: Told[];
   /** Waits until the owner was told of such a thing; returns all of that kind. */
@@ -18,36 +19,30 @@ export interface Person {
 }
 
 /** A keyed user; with a `folder`, everything of theirs is kept there. */
-export function person(
-  exchange: { readonly url: string },
-  username: string,
-  folder?: string,
-  more: Partial<ClientOptions> = {},
-): Person {
+export function person(exchange: { readonly url: string }, username: string, folder?: string, isGuest = false): Person {
   const told: Told[] = [];
-  const path = (name: string) => (folder === undefined ? undefined : join(folder, `${username}.${name}`));
-  const key = path('key');
-  const client = new Client({
-    url: exchange.url,
-    username,
-    identity: key === undefined ? Identity.make() : Identity.load(key),
-    inbox: new Inbox(path('inbox')),
-    outbox: new Outbox(path('outbox')),
-    pins: new Pins(path('pins')),
-    backoff: { minMs: 10, maxMs: 50 },
-    on: {
-      question: ({ number, message }) => void told.push(['question', message.content, message.from, number]),
-      answer: ({ message }) => void told.push(['answer', message.content, message.replyTo]),
-      receipt: ({ message }) => void told.push(['receipt', message.id, message.status]),
-      sent: ({ content }, status) => void told.push(['sent', content, status]),
-      failed: ({ content }, { code }) => void told.push(['failed', content, code]),
-      presence: ({ type, friend }) => void told.push([type, friend.username]),
-      keyChanged: (change) => void told.push(['keyChanged', change]),
-      closed: (code, willReturn) => void told.push(['closed', code, willReturn]),
-      trouble: (error) => void told.push(['trouble', error]),
+  const on: ClientEvents = {
+    arrived: ({ kind, content, from, replyTo, id, news, number }) => {
+      if (kind === 'question') told.push(['question', content, from, number]);
+      else if (kind === 'answer') told.push(['answer', content, replyTo]);
+      else told.push(['receipt', id, news]);
     },
-    ...more,
-  });
+    settled: ({ content }, outcome) => {
+      if (outcome instanceof MagiError) told.push(['failed', content, outcome.code]);
+      else told.push(['sent', content, outcome]);
+    },
+    presence: ({ type, friend }) => void told.push([type, friend.username]),
+    keyChanged: (change) => void told.push(['keyChanged', change]),
+    closed: (code, willReturn) => void told.push(['closed', code, willReturn]),
+    trouble: (error) => void told.push(['trouble', error]),
+  };
+  const home =
+    folder === undefined
+      ? { identity: Identity.make(), database: new Database(undefined) }
+      : openHome(join(folder, username));
+  const identity = isGuest ? undefined : home.identity;
+  const { database } = home;
+  const client = new Client({ url: exchange.url, username, identity, database, backoff: { minMs: 10, maxMs: 50 }, on });
   const until = (what: string, count = 1) =>
     eventually(
       () => {
@@ -56,11 +51,27 @@ export function person(
       },
       `${username} to be told ${count} ${what}: ${JSON.stringify(told)}`,
     );
-  return { client, told, until };
+  return { client, database, told, until };
 }
 
 /** Connects the two for good. */
 export async function befriend(one: Person, other: Person): Promise<void> {
   const { code } = await one.client.createInvite();
   await other.client.connect(code);
+  await eventually(() => one.client.friends().some(({ username }) => username === other.client.username), 'a friend');
+}
+
+/** The first question that comes to this person. */
+export async function nextQuestion({ client }: Person) {
+  const { value } = await client.questions()[Symbol.asyncIterator]().next();
+  if (value === undefined) throw new Error('the client was closed');
+  return value;
+}
+
+/** The code of the refusal. */
+export async function refusal(promise: Promise<unknown>): Promise<string> {
+  return await promise.then(
+    () => 'nothing was refused',
+    (error: MagiError) => error.code ?? `${error}`,
+  );
 }

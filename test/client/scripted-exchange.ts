@@ -37,6 +37,8 @@ export class ScriptedExchange {
   readonly heard: Json[] = [];
   /** Commands for which this is true are not acted upon. */
   ignores: (command: Json) => boolean = () => false;
+  /** What is refused, and how. */
+  refuses: (command: Json) => Json | undefined = () => undefined;
   /** How often each delivery is said. */
   repeats = 1;
   isShut = false;
@@ -107,7 +109,9 @@ export class ScriptedExchange {
       return;
     }
     const own = this.#sockets.get(socket);
-    if (own === undefined) refuse('not_identified');
+    const refused = this.refuses(command);
+    if (refused !== undefined) reply({ type: 'error', message: 'As told.', id: command.id, ...refused });
+    else if (own === undefined) refuse('not_identified');
     else if (command.type === 'create_invite') {
       const code = randomUUID().slice(0, 6);
       this.#codes.set(code, own);
@@ -118,6 +122,7 @@ export class ScriptedExchange {
     else if (command.type === 'forget_me') reply({ type: 'forgotten' });
     else if (command.type === 'received') this.#received(own, command.deliveryIds as string[]);
     else if (command.type === 'receipt') this.#receipt(own, command);
+    else if (command.type === 'ping') reply({ type: 'pong', id: command.id });
     else this.#take(own, command, reply, refuse);
   }
 

@@ -3,6 +3,7 @@
  * writes down what each of them is shown. Stopping the process is how they stop reading.
  */
 import { Client } from '../../src/client/client.ts';
+import { Database } from '../../src/client/database.ts';
 import { Identity } from '../../src/client/identity.ts';
 import { Evidence } from '../torture/evidence.ts';
 
@@ -15,18 +16,14 @@ for (let n = 0; n < Number(count); n++) {
     url,
     username,
     identity: Identity.make(),
+    database: new Database(undefined),
     backoff: { minMs: 50, maxMs: 500 },
     on: {
-      question: ({ number, message: { from, id = '', content } }) =>
-        evidence.write({
-          what: 'shown',
-          from,
-          to: username,
-          n: Number.parseInt(content, 10),
-          id,
-          number,
-          isWhole: true,
-        }),
+      arrived: ({ number, kind, from, id, content }) => {
+        if (kind !== 'question') return;
+        const n = Number.parseInt(content, 10);
+        void evidence.write({ what: 'shown', from, to: username, n, id, number, isWhole: true });
+      },
     },
   });
   await client.identify();

@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { Client } from '../../src/client/client.ts';
+import { Database } from '../../src/client/database.ts';
 import { Identity } from '../../src/client/identity.ts';
-import { seededChance, suite, temporaryFolder } from '../harness.ts';
+import { eventually, seededChance, suite, temporaryFolder } from '../harness.ts';
 import { isKept, judge } from '../torture/checker.ts';
 import { type Line, readEvidence } from '../torture/evidence.ts';
 import { freePort, startServer, Victim } from '../torture/victims.ts';
@@ -39,7 +40,7 @@ class Crowd {
     for (let index = 0; index < 2 * PAIRS; index++) {
       const username = `talker-${index}`;
       this.friends.push([`talker-${index ^ 1}`]);
-      this.talkers.push(new Client({ url, username, identity: Identity.make() }));
+      this.talkers.push(new Client({ url, username, identity: Identity.make(), database: new Database(undefined) }));
     }
   }
 
@@ -48,6 +49,7 @@ class Crowd {
     for (let index = 0; index < this.talkers.length; index += 2) {
       const code = (await this.talkers[index]?.createInvite())?.code ?? '';
       await this.talkers[index + 1]?.connect(code);
+      await eventually(() => this.talkers[index]?.friends().length === 1, 'the one who was connected to');
     }
     for (const [sleeper, code] of codes) {
       const index = sleeper % this.talkers.length;
@@ -65,7 +67,7 @@ class Crowd {
     const to = (isToSleeper ? friends[1 + (round % (friends.length - 1))] : friends[0]) ?? '';
     const from = `talker-${index}`;
     const startedAt = performance.now();
-    const { id, sent } = (this.talkers[index] as Client).ask(to, `${n} ${'x'.repeat(200)}`);
+    const { id, sent } = (this.talkers[index] as Client).post(to, `${n} ${'x'.repeat(200)}`);
     if (!isToSleeper) this.#behind++;
     if (isToSleeper) this.lines.push({ what: 'asked', from, n });
     sent

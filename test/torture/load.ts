@@ -48,10 +48,10 @@ function beat(): void {
 }
 
 async function connectAll(): Promise<void> {
-  const known = await Promise.all(talkers.map(({ client }) => client.identify()));
+  await Promise.all(talkers.map(({ client }) => client.identify()));
   for (const [index, talker] of talkers.entries()) {
     const friend = talkers[index + 1];
-    if (index % 2 === 1 || friend === undefined || known[index]?.connections?.length) continue;
+    if (index % 2 === 1 || friend === undefined || talker.client.friends().length > 0) continue;
     const { code } = await talker.client.createInvite();
     await friend.client.connect(code);
   }

@@ -4,17 +4,18 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { Client } from '../../src/client/client.ts';
-import { Identity } from '../../src/client/identity.ts';
-import { type Entry, Inbox, type Incoming } from '../../src/client/inbox.ts';
-import { Outbox, type Outgoing } from '../../src/client/outbox.ts';
-import { Pins } from '../../src/client/pins.ts';
+import { type Client, openClient } from '../../src/client/client.ts';
+import { MagiError } from '../../src/client/errors.ts';
+import type { Entry } from '../../src/client/inbox.ts';
+import type { Outgoing } from '../../src/client/outbox.ts';
 import type { Chance } from '../harness.ts';
 import type { Evidence, Line } from './evidence.ts';
 
 /** Messages of one user that nobody has taken yet. A mailbox takes 250 of one sender. */
 const UNSENT_MAX = 16;
 const PADDING_MAX = 2_000;
+/** What a client is told that was closed, or whose process was killed, in the middle of an answer. */
+const LATER = new Set<string>(['closed', 'claimed', 'already_answered']);
 
 export interface TalkerOptions {
   readonly url: string;
@@ -31,10 +32,11 @@ export interface TalkerOptions {
 export class Talker {
   readonly #options: TalkerOptions;
   #client: Client;
-  #outbox!: Outbox;
   #next: number;
   /** The number of the inbox's entry that was written down last: what is shown again after a kill has this one or an earlier one. */
   #shown: number;
+  #isShowing = false;
+  #isAway = false;
 
   constructor(options: TalkerOptions) {
     this.#options = options;
@@ -45,7 +47,7 @@ export class Talker {
   }
 
   get unsent(): number {
-    return this.#outbox.size;
+    return this.#client.waiting().unsent;
   }
 
   get client(): Client {
@@ -53,55 +55,77 @@ export class Talker {
   }
 
   /** Says the next thing, unless too much waits already. */
-  speak(replyTo?: string): void {
-    if (this.#outbox.size >= UNSENT_MAX && replyTo === undefined) return;
+  speak(question?: Entry): void {
+    if (this.unsent >= UNSENT_MAX && question === undefined) return;
     const { username, friend, evidence, chance } = this.#options;
     const n = this.#next++;
     void evidence.write({ what: 'asked', from: username, n });
     const content = compose(username, n, chance.below(PADDING_MAX));
-    if (replyTo === undefined) this.#client.ask(friend, content);
-    else this.#client.answer(friend, content, replyTo);
+    if (question === undefined) this.#client.post(friend, content);
+    else void this.#answer(question, content);
   }
 
   /** Goes away and comes back. */
   async leave(milliseconds: number): Promise<void> {
+    this.#isAway = true;
     await this.#client.close();
     await new Promise((resolve) => setTimeout(resolve, milliseconds));
+    this.#isAway = false;
     this.#client = this.#open();
     await this.#client.identify();
   }
 
+  async #answer({ number }: Entry, content: string): Promise<void> {
+    try {
+      await (await this.#client.question(`${number}`)).answer(content);
+    } catch (error) {
+      // It may be closed, or killed and closed, in the middle of it.
+      if (!(error instanceof MagiError) || !LATER.has(error.code)) this.#options.failed(error);
+    }
+  }
+
   #open(): Client {
     const { url, folder, username, evidence, failed } = this.#options;
-    const path = (kind: string) => join(folder, `${username}.${kind}`);
-    this.#outbox = new Outbox(path('outbox'));
-    return new Client({
-      url,
+    const client = openClient({
+      server: url,
       username,
-      identity: Identity.load(path('key')),
-      inbox: new Inbox(path('inbox')),
-      outbox: this.#outbox,
-      pins: new Pins(path('pins')),
+      home: join(folder, username),
       backoff: { minMs: 10, maxMs: 100 },
       on: {
-        question: async (entry) => {
-          await this.#show(entry);
-          if (numberOf(entry.message.content) % 4 === 0) this.speak(entry.message.id);
+        arrived: () => void this.#showAll(client),
+        settled: (message, outcome) => {
+          const named = this.#named(message);
+          if (outcome instanceof MagiError) void evidence.write({ what: 'refused', code: outcome.code, ...named });
+          else void evidence.write({ what: 'sent', status: outcome, ...named });
         },
-        answer: (entry) => this.#show(entry),
-        sent: (message, status) => void evidence.write({ what: 'sent', status, ...this.#named(message) }),
-        failed: (message, { code }) => void evidence.write({ what: 'refused', code, ...this.#named(message) }),
         keyChanged: failed,
         trouble: failed,
         closed: (code) => code === 4001 && failed('replaced by another client of the same user'),
       },
     });
+    // What was safe when an earlier process was killed, and not shown.
+    void this.#showAll(client);
+    return client;
   }
 
-  async #show({ number, message }: Entry<Extract<Incoming, { content: string }>>): Promise<void> {
-    if (number <= this.#shown) return;
+  /** Shows what is in the inbox behind what was shown last, in its order. */
+  async #showAll(client: Client): Promise<void> {
+    if (this.#isShowing) return;
+    this.#isShowing = true;
+    for (let next = this.#following(client); next !== undefined; next = this.#following(client)) {
+      await this.#show(next);
+      if (next.kind === 'question' && numberOf(next.content) % 4 === 0 && !this.#isAway) this.speak(next);
+    }
+    this.#isShowing = false;
+  }
+
+  #following(client: Client): Entry | undefined {
+    if (this.#isAway) return undefined;
+    return client.inbox({ limit: 8, after: this.#shown }).find(({ kind }) => kind !== 'receipt');
+  }
+
+  async #show({ number, from, id, content }: Entry): Promise<void> {
     this.#shown = number;
-    const { from, id = '', content } = message;
     const n = numberOf(content);
     const isWhole = content === compose(from, n, content.length);
     await this.#options.evidence.write({ what: 'shown', from, to: this.#options.username, n, id, number, isWhole });

@@ -1,0 +1,172 @@
+/**
+ * The one file in which a user's processes keep what must survive: SQLite, as Node brings it along, so that the client has no native
+ * part of its own. What is written in one turn of the event loop is committed together; `synchronous=FULL`, so what is committed is
+ * safe from kill -9 and from a loss of power.
+ */
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import { MagiError } from './errors.ts';
+import { migrate } from './tables.ts';
+
+/** Another process of the same user holds the file for a commit, which takes milliseconds. */
+const BUSY_MS_MAX = 5_000;
+/** What may be lost without harm is written with the next commit, or after so long. */
+const LATER_MS = 50;
+
+export type Row = Record<string, SQLOutputValue>;
+
+interface Work {
+  readonly run: () => unknown;
+  readonly done: (value: never) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+export class Database {
+  readonly #file: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  #work: Work[] = [];
+  #isScheduled = false;
+  #later: NodeJS.Timeout | undefined;
+  #version = 0;
+  #isClosed = false;
+
+  /** `path` undefined: nothing outlives the process. Throws MagiError `storage_failed` when the file cannot be used. */
+  constructor(path: string | undefined) {
+    try {
+      this.#file = new (sqlite().DatabaseSync)(path ?? ':memory:');
+      this.#file.exec(`PRAGMA busy_timeout = ${BUSY_MS_MAX}`);
+      this.#file.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
+      migrate(this.#file);
+    } catch (error) {
+      throw new MagiError('storage_failed', `${path ?? 'The memory'} cannot be used as a store: ${reasonOf(error)}.`);
+    }
+    this.hasChanged();
+  }
+
+  all(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#prepared(sql).all(...values);
+  }
+
+  get(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepared(sql).get(...values);
+  }
+
+  /** Only inside `write`, `later` or `writeNow`. Returns the number of rows that it changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepared(sql).run(...values).changes);
+  }
+
+  /**
+   * Fulfilled when what `run` did is safe, in the order of the calls. When the disk refuses, everything of this turn of the event loop is
+   * undone and rejected with MagiError `storage_failed`. What `run` itself throws undoes and rejects `run` alone.
+   */
+  write<T>(run: () => T): Promise<T> {
+    const promise = this.#add(run);
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
+      setImmediate(() => this.#commit());
+    }
+    return promise;
+  }
+
+  /** As `write`, a little later and with nobody waiting: for what is found out again if it is lost. */
+  later(run: () => unknown): void {
+    this.#add(run).catch(() => {});
+    this.#later ??= setTimeout(() => this.#commit(), LATER_MS).unref();
+  }
+
+  /** As `write`, and done when it returns. */
+  writeNow<T>(run: () => T): T {
+    return this.#transact(run);
+  }
+
+  /** Whether another process has written to the file since this was last asked. */
+  hasChanged(): boolean {
+    const version = Number(this.get('PRAGMA data_version')?.data_version);
+    const hasChanged = version !== this.#version;
+    this.#version = version;
+    return hasChanged;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#commit();
+    this.#isClosed = true;
+    this.#statements.clear();
+    this.#file.close();
+  }
+
+  #prepared(sql: string): StatementSync {
+    if (this.#isClosed) throw new MagiError('closed', 'The client was closed.');
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#file.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #add<T>(run: () => T): Promise<T> {
+    if (this.#isClosed) return Promise.reject(new MagiError('closed', 'The client was closed.'));
+    return new Promise<T>((done, failed) => this.#work.push({ run, done, failed }));
+  }
+
+  #commit(): void {
+    this.#isScheduled = false;
+    clearTimeout(this.#later);
+    this.#later = undefined;
+    const batch = this.#work;
+    this.#work = [];
+    if (batch.length === 0 || this.#isClosed) return;
+    const ends: (() => void)[] = [];
+    try {
+      this.#transact(() => {
+        for (const { run, done, failed } of batch) {
+          this.#file.exec('SAVEPOINT one');
+          try {
+            const value = run();
+            ends.push(() => done(value as never));
+          } catch (error) {
+            // Only a refusal that is meant is told to one alone; whatever else it is may have undone the whole transaction.
+            if (!(error instanceof MagiError)) throw error;
+            this.#file.exec('ROLLBACK TO one');
+            ends.push(() => failed(error));
+          }
+          this.#file.exec('RELEASE one');
+        }
+      });
+    } catch (error) {
+      for (const { failed } of batch) failed(error);
+      return;
+    }
+    for (const end of ends) end();
+  }
+
+  #transact<T>(run: () => T): T {
+    try {
+      this.#file.exec('BEGIN IMMEDIATE');
+      const value = run();
+      this.#file.exec('COMMIT');
+      return value;
+    } catch (error) {
+      // A full disk has ended the transaction already.
+      if (this.#file.isTransaction) this.#file.exec('ROLLBACK');
+      if (error instanceof MagiError) throw error;
+      throw new MagiError('storage_failed', `The disk did not take it: ${reasonOf(error)}.`);
+    }
+  }
+}
+
+/** Node 22 warns on the terminal that its SQLite is new. That is nothing for whoever asks a friend something. */
+function sqlite(): typeof import('node:sqlite') {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return process.getBuiltinModule('node:sqlite');
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

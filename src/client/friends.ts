@@ -1,0 +1,190 @@
+/**
+ * The friends of a user: how they are called, by which keys they are known, and what the owner lets them do. A friend whose key changes
+ * may be somebody else: the owner has to decide.
+ */
+import { usernameKey } from '../protocol/names.ts';
+import type { Database, Row } from './database.ts';
+import { MagiError } from './errors.ts';
+
+/**
+ * What a friend's questions may do. `hold`: nothing is shown to an assistant, until the owner has seen the friend's name and key. `ask`:
+ * shown; what leaves for them needs the owner's word. `auto`: the assistant answers by itself. `mute`: nothing is shown, and nobody
+ * is woken.
+ */
+export const POLICIES = ['hold', 'ask', 'auto', 'mute'] as const;
+export type Policy = (typeof POLICIES)[number];
+
+/** Somebody as the exchange names them. */
+export interface Known {
+  readonly username: string;
+  readonly nickname: string;
+  readonly publicKey?: string | undefined;
+}
+
+export interface Friend {
+  readonly username: string;
+  /** The nickname of the day on which the two connected. It never changes. */
+  readonly localName: string;
+  readonly nickname: string;
+  /** Raw 32 bytes, base64url; undefined: a guest. */
+  readonly publicKey: string | undefined;
+  readonly policy: Policy;
+  /** False when the connection has ended. */
+  readonly isConnected: boolean;
+  /** The connection lasts when both are away. */
+  readonly isDurable: boolean;
+  /** Another key than the known one was seen. Nothing is sent or shown until `trust`. */
+  readonly change: KeyChange | undefined;
+  readonly metAt: number;
+}
+
+export interface KeyChange {
+  readonly username: string;
+  readonly pinned: string;
+  /** Undefined: somebody without a key. */
+  readonly offered: string | undefined;
+}
+
+export class Friends {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Everybody, those who left included, by name. */
+  all(): Friend[] {
+    return this.#database.all('SELECT * FROM friends ORDER BY name').map(friendOf);
+  }
+
+  find(username: string): Friend | undefined {
+    const row = this.#database.get('SELECT * FROM friends WHERE name = ?', usernameKey(username));
+    return row === undefined ? undefined : friendOf(row);
+  }
+
+  /**
+   * The friend that `name` means: the exact username, or the local name; a part of either if only one friend has it; `@` before it is
+   * allowed; the word `friend` means the only one (protocol part 8). Throws MagiError `unknown_friend` or `ambiguous_friend`, whose
+   * message lists who could be meant.
+   */
+  resolve(name: string): Friend {
+    const friends = this.all().filter(({ isConnected }) => isConnected);
+    const key = usernameKey(name.trim().replace(/^@/, ''));
+    const keysOf = ({ username, localName }: Friend) => [usernameKey(username), usernameKey(localName)];
+    const found = [
+      friends.filter(({ username }) => usernameKey(username) === key),
+      friends.filter(({ localName }) => usernameKey(localName) === key),
+      key === 'friend' && friends.length === 1 ? friends : [],
+      key === '' ? [] : friends.filter((friend) => keysOf(friend).some((own) => own.includes(key))),
+    ].find(({ length }) => length > 0);
+    if (found?.length === 1 && found[0] !== undefined) return found[0];
+    const list = (some: readonly Friend[]) => some.map(({ username }) => username).join(', ');
+    if (found !== undefined)
+      throw new MagiError('ambiguous_friend', `Several friends could be meant: ${list(found)}. Say which one.`);
+    throw new MagiError(
+      'unknown_friend',
+      friends.length === 0
+        ? 'You have no friends here yet: make an invite, or connect with a code.'
+        : `You have no friend of that name. You have: ${list(friends)}.`,
+    );
+  }
+
+  /**
+   * What the exchange says about somebody. Returns the change when the key is not the known one, the first time that it is seen.
+   * `connectionId` undefined: it says nothing about that.
+   */
+  async see(known: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<KeyChange | undefined> {
+    const { username, nickname, publicKey } = known;
+    const name = usernameKey(username);
+    return await this.#database.write(() => {
+      const row = this.#database.get('SELECT * FROM friends WHERE name = ?', name);
+      const { connectionId = null, isDurable = false } = connection ?? {};
+      if (row === undefined) {
+        if (connection === undefined) return undefined;
+        this.#database.run(
+          `INSERT INTO friends (name, username, local_name, nickname, public_key, connection_id, is_durable, met_at)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+          ...[name, username, nickname, nickname, publicKey ?? null, connectionId, Number(isDurable), Date.now()],
+        );
+        return undefined;
+      }
+      const before = friendOf(row);
+      const pinned = before.publicKey ?? publicKey;
+      const isChanged = pinned !== publicKey;
+      this.#database.run(
+        `UPDATE friends SET username = ?, nickname = ?, public_key = ?, offered_key = ?, is_changed = ?,
+           connection_id = coalesce(?, connection_id), is_durable = ? WHERE name = ?`,
+        ...[username, nickname, pinned ?? null, isChanged ? (publicKey ?? null) : null, Number(isChanged)],
+        ...[connectionId, connection === undefined ? Number(before.isDurable) : Number(isDurable), name],
+      );
+      const isNews = isChanged && (before.change === undefined || before.change.offered !== publicKey);
+      return isNews && pinned !== undefined ? { username, pinned, offered: publicKey } : undefined;
+    });
+  }
+
+  /** These are all the connections that there are. */
+  async only(connectionIds: readonly string[]): Promise<void> {
+    const gone = this.#database
+      .all('SELECT name, connection_id FROM friends WHERE connection_id IS NOT NULL')
+      .filter((row) => !connectionIds.includes(String(row.connection_id)));
+    if (gone.length > 0) await Promise.all(gone.map((row) => this.ended(String(row.name))));
+  }
+
+  /** The connection has ended; the key stays known. */
+  async ended(username: string): Promise<void> {
+    const sql = 'UPDATE friends SET connection_id = NULL WHERE name = ?';
+    await this.#database.write(() => this.#database.run(sql, usernameKey(username)));
+  }
+
+  /** The owner has ended it: whoever has the name next is somebody new. */
+  async forget(username: string): Promise<void> {
+    const sql = 'DELETE FROM friends WHERE name = ?';
+    await this.#database.write(() => this.#database.run(sql, usernameKey(username)));
+  }
+
+  /** Whether messages go to and fro: false while the key is another one than is known. */
+  isTrusted(username: string): boolean {
+    const sql = 'SELECT is_changed FROM friends WHERE name = ?';
+    return this.#database.get(sql, usernameKey(username))?.is_changed !== 1;
+  }
+
+  /** The owner has looked and says that the friend's new key is right. What went without asking before does not go on by itself. */
+  async trust(username: string): Promise<void> {
+    await this.#database.write(() =>
+      this.#database.run(
+        `UPDATE friends SET public_key = offered_key, offered_key = NULL, is_changed = 0, policy = 'ask'
+         WHERE name = ? AND is_changed = 1`,
+        usernameKey(username),
+      ),
+    );
+  }
+
+  async setPolicy(username: string, policy: Policy): Promise<void> {
+    const sql = 'UPDATE friends SET policy = ? WHERE name = ?';
+    await this.#database.write(() => this.#database.run(sql, policy, usernameKey(username)));
+  }
+}
+
+function friendOf(row: Row): Friend {
+  const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+  const username = String(row.username);
+  const publicKey = text(row.public_key);
+  return {
+    username,
+    localName: String(row.local_name),
+    nickname: String(row.nickname),
+    publicKey,
+    policy: POLICIES.find((policy) => policy === row.policy) ?? 'hold',
+    isConnected: row.connection_id !== null,
+    isDurable: row.is_durable === 1,
+    change: row.is_changed === 1 ? { username, pinned: publicKey ?? '', offered: text(row.offered_key) } : undefined,
+    metAt: Number(row.met_at),
+  };
+}
+
+/** A key as two people can compare it by voice: eight groups of four hex digits, the first half of its SHA-256. */
+export function fingerprintOf(publicKey: string): string {
+  const { createHash } = process.getBuiltinModule('node:crypto');
+  const hex = createHash('sha256').update(Buffer.from(publicKey, 'base64url')).digest('hex').slice(0, 32);
+  return hex.match(/.{4}/g)?.join(' ') ?? '';
+}

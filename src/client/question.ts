@@ -1,0 +1,67 @@
+/** A friend's question, which this process has taken on. */
+import type { Database } from './database.ts';
+import { MagiError } from './errors.ts';
+import type { Entry, Inbox } from './inbox.ts';
+import type { Status } from './outbox.ts';
+import type { Posted, Sender } from './sender.ts';
+
+export class Question {
+  /** Its number in the inbox. */
+  readonly number: number;
+  readonly id: string;
+  /** The friend's username. */
+  readonly from: string;
+  readonly text: string;
+  /** When it arrived, in milliseconds since the epoch. */
+  readonly at: number;
+  readonly #desk: Desk;
+
+  constructor(entry: Entry, desk: Desk) {
+    this.number = entry.number;
+    this.id = entry.id;
+    this.from = entry.from;
+    this.text = entry.content;
+    this.at = entry.at;
+    this.#desk = desk;
+  }
+
+  /**
+   * Fulfilled when the exchange says who has the answer. Rejected with MagiError: `already_answered` when this user has dealt with the
+   * question elsewhere, `claimed` when the 10 minutes are over and another process has taken it on; else as for `ask`.
+   */
+  async answer(text: string): Promise<Status> {
+    return await (await this.post('answer', text)).sent;
+  }
+
+  /** Tells the friend that there will be no answer. `reason`: 200 characters at most. */
+  async decline(reason = ''): Promise<void> {
+    await (await this.post('declined', reason)).sent;
+  }
+
+  /** Gives it back: another process, or this one, gets it when it next asks for a question. */
+  release(): void {
+    this.#desk.inbox.release(this.number, this.#desk.process);
+  }
+
+  /** Fulfilled when the answer is on disk, from where it is sent. @internal */
+  async post(kind: 'answer' | 'declined', content: string): Promise<Posted> {
+    const { inbox, sender, process } = this.#desk;
+    const posted = sender.post({ kind, to: this.from, content, replyTo: this.id }, () => {
+      const state = kind === 'answer' ? 'answered' : 'declined';
+      if (inbox.finish(this.number, process, state, Date.now())) return;
+      const { state: found } = inbox.find(this.number) ?? {};
+      if (found === 'open') throw new MagiError('claimed', 'Another process of yours is answering this question.');
+      throw new MagiError('already_answered', 'You have answered or declined this question already.');
+    });
+    await posted.kept;
+    return posted;
+  }
+}
+
+/** What a question needs of its client. */
+export interface Desk {
+  readonly database: Database;
+  readonly inbox: Inbox;
+  readonly sender: Sender;
+  readonly process: string;
+}
