@@ -301,6 +301,7 @@ withPair(
       texts,
     );
     assert.equal(taken.toSorted(), texts.toSorted());
+    await eventually(() => grace.client.waiting().unsent === 0, 'all answers to be taken');
     await Promise.all(all.map(({ client }) => client.close()));
     await Promise.all(done);
   },
