@@ -15,6 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['exchange'],
   server: ['exchange', 'protocol', 'store', 'observe', 'config'],
   client: ['protocol'],
+  bridge: ['client', 'protocol'],
   cli: ['exchange', 'protocol', 'config', 'store', 'observe', 'server'],
   main: ['server', 'cli', 'config'],
 };
