@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
 import type { Database, Row } from './database.ts';
-import type { Policy } from './friends.ts';
+import { POLICIES, type Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
 /** As long as the exchange keeps a message. */
@@ -55,12 +55,17 @@ export interface Page {
   readonly after?: number;
   /** Only open questions and what has not been read. */
   readonly onlyWaiting?: boolean;
+  /** Only those of friends with one of these policies. */
+  readonly policies?: readonly Policy[];
 }
 
 /** Friends whose key has changed are not listened to. */
 const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
 /** Nobody is answering it. Takes the time, and a JSON array of the processes that have ended. */
 const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
+/** Of a friend with one of these policies. Takes a JSON array of them. */
+const OF_POLICIES = `coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold')
+  IN (SELECT value FROM json_each(?))`;
 /** What another process of this user is waiting for is not news. Takes the time. */
 const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
     AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END)`;
@@ -107,12 +112,20 @@ export class Inbox {
 
   /** The question with this id, or whose number this is. */
   findQuestion(idOrNumber: string): Entry | undefined {
-    const row = this.#database.get(
-      `SELECT * FROM inbox WHERE kind = 'question' AND (id = ?1 OR number = ?2) ORDER BY number DESC LIMIT 1`,
-      idOrNumber,
-      /^#?\d{1,15}$/.test(idOrNumber) ? Number(idOrNumber.replace('#', '')) : -1,
-    );
-    return row === undefined ? undefined : entryOf(row);
+    return this.#findOf(`kind = 'question'`, idOrNumber);
+  }
+
+  /** The same, or an answer, or the refusal of a question of this user. */
+  findAny(idOrNumber: string): Entry | undefined {
+    return this.#findOf(`kind != 'receipt' OR news IN ('declined', 'expired', 'left')`, idOrNumber);
+  }
+
+  /** A number says which beyond doubt. An id was chosen by whoever sent it: one that two have chosen says nothing. */
+  #findOf(which: string, idOrNumber: string): Entry | undefined {
+    const number = /^#?(\d{1,15})$/.exec(idOrNumber)?.[1];
+    const sql = `SELECT * FROM inbox WHERE (${which}) AND ${number === undefined ? 'id' : 'number'} = ? AND ${TRUSTED} LIMIT 2`;
+    const [row, another] = this.#database.all(sql, number === undefined ? idOrNumber : Number(number));
+    return row === undefined || another !== undefined ? undefined : entryOf(row);
   }
 
   /** The oldest question of a friend that waits for an answer. */
@@ -124,12 +137,12 @@ export class Inbox {
     return row === undefined ? undefined : entryOf(row);
   }
 
-  list({ limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false }: Page): Entry[] {
+  list({ limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false, policies = POLICIES }: Page): Entry[] {
     const waiting = onlyWaiting ? `state IN ('open', 'unread') AND` : '';
-    const sql = `SELECT * FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED}
+    const sql = `SELECT * FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
       AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left'))
       ORDER BY number ${after === undefined ? 'DESC' : 'ASC'} LIMIT ?`;
-    return this.#database.all(sql, after ?? -1, before, limit).map(entryOf);
+    return this.#database.all(sql, after ?? -1, before, JSON.stringify(policies), limit).map(entryOf);
   }
 
   /**
@@ -166,12 +179,12 @@ export class Inbox {
   }
 
   /** How much waits for somebody to look at it: open questions that nobody is answering, and what nobody waits for. */
-  waiting(now: number): { questions: number; answers: number } {
+  waiting(now: number, policies: readonly Policy[] = POLICIES): { questions: number; answers: number } {
     const row = this.#database.get(
       `SELECT count(*) FILTER (WHERE state = 'open' AND ${FREE}) AS questions,
          count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
-       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED}`,
-      ...[now, this.#gone(now), now],
+       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES}`,
+      ...[now, this.#gone(now), now, JSON.stringify(policies)],
     );
     return { questions: Number(row?.questions), answers: Number(row?.answers) };
   }
@@ -182,8 +195,7 @@ export class Inbox {
    */
   async claimNext(process: string, policies: readonly Policy[], now: number): Promise<Entry | undefined> {
     const next = `SELECT number FROM inbox WHERE state = 'open' AND kind = 'question' AND ${FREE} AND ${TRUSTED}
-      AND coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold')
-        IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT 1`;
+      AND ${OF_POLICIES} ORDER BY number LIMIT 1`;
     const which = [now, this.#gone(now), JSON.stringify(policies)];
     // Looking costs nothing; claiming is a commit.
     if (this.#database.get(next, ...which) === undefined) return undefined;

@@ -10,6 +10,7 @@ import type { DatabaseSync } from 'node:sqlite';
  * last had a hand in what goes to this friend. `paused_at`: since when assistants may not write to them without the owner; 0: they may.
  * inbox: `news` is empty for questions and answers, which share one space of ids, and the status of a receipt, each told once.
  * sent: `owner` is the process that sends it; another one does when that is gone. `waits_until`: somebody waits for the answer.
+ * wakes: words by which it is tried whether an assistant can be woken, see wakes.ts.
  */
 const MIGRATIONS = [
   `CREATE TABLE friends (
@@ -61,7 +62,14 @@ const MIGRATIONS = [
     waits_until INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX sent_state ON sent (state, number) WHERE state IN ('waiting', 'draft');
-  CREATE INDEX sent_friend ON sent (friend, number);`,
+  CREATE INDEX sent_friend ON sent (friend, number);
+  CREATE TABLE wakes (
+    word TEXT PRIMARY KEY,
+    rung TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    told_at INTEGER NOT NULL DEFAULT 0,
+    seen_at INTEGER NOT NULL DEFAULT 0
+  ) STRICT;`,
 ];
 
 /** Brings the file to the present version. A file of a later release is left alone, and used if that release allows it. */
