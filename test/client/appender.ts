@@ -19,8 +19,13 @@ async function write(): Promise<void> {
   const round = async (n: number) => {
     const id = `${n}`;
     await Promise.all([
-      inbox.put({ type: 'question', id, from: 'ada', fromNickname: 'Ada', content: `content of ${n}`, deliveryId: id }, 1),
-      database.write(() => outbox.add({ id, kind: 'question', to: 'ada', content: id, at: 1, owner: '', state: 'waiting' })),
+      inbox.put(
+        { type: 'question', id, from: 'ada', fromNickname: 'Ada', content: `content of ${n}`, deliveryId: id },
+        1,
+      ),
+      database.write(() =>
+        outbox.add({ id, kind: 'question', to: 'ada', content: id, at: 1, owner: '', state: 'waiting' }),
+      ),
     ]);
     say(id);
   };

@@ -89,10 +89,7 @@ test('a mistake of the program is not called a fault of the disk, and undoes its
     put(database, 2);
     throw new TypeError('a mistake');
   });
-  assert.is(
-    await wrong.catch((error: unknown) => error instanceof TypeError && error.message),
-    'a mistake',
-  );
+  assert.is(await wrong.catch((error: unknown) => error instanceof TypeError && error.message), 'a mistake');
   await one;
   assert.equal(numbersIn(database), [1]);
   await database.write(() => put(database, 4));
@@ -148,7 +145,10 @@ test('a closed database refuses, and may be closed again', async () => {
   await late;
   database.close();
   assert.is(await refusal(database.write(() => put(database, 2))), 'closed');
-  assert.throws(() => database.get('SELECT 1'), ({ code }: MagiError) => code === 'closed');
+  assert.throws(
+    () => database.get('SELECT 1'),
+    ({ code }: MagiError) => code === 'closed',
+  );
   database.later(() => assert.unreachable());
 });
 
