@@ -70,14 +70,18 @@ export class Friends {
    * message lists who could be meant.
    */
   resolve(name: string): Friend {
-    const friends = this.all().filter(({ isConnected }) => isConnected);
+    const everybody = this.all();
+    const friends = everybody.filter(({ isConnected }) => isConnected);
     const key = usernameKey(name.trim().replace(/^@/, ''));
     const keysOf = ({ username, localName }: Friend) => [usernameKey(username), usernameKey(localName)];
+    // Who asks for somebody who has left does not mean another one with a similar name.
+    const gone = everybody.filter((friend) => !friend.isConnected && keysOf(friend).includes(key));
+    const isGoneUsername = gone.some(({ username }) => usernameKey(username) === key);
     const found = [
       friends.filter(({ username }) => usernameKey(username) === key),
-      friends.filter(({ localName }) => usernameKey(localName) === key),
+      isGoneUsername ? [] : friends.filter(({ localName }) => usernameKey(localName) === key),
       key === 'friend' && friends.length === 1 ? friends : [],
-      key === '' ? [] : friends.filter((friend) => keysOf(friend).some((own) => own.includes(key))),
+      key === '' || gone.length > 0 ? [] : friends.filter((friend) => keysOf(friend).some((own) => own.includes(key))),
     ].find(({ length }) => length > 0);
     if (found?.length === 1 && found[0] !== undefined) return found[0];
     const list = (some: readonly Friend[]) => some.map(({ username }) => username).join(', ');

@@ -13,6 +13,8 @@ import { isGone } from './processes.ts';
 const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
 /** For so long, or until it ends, a question belongs to the process that has taken it on. */
 const CLAIM_MS = 10 * 60 * 1000;
+/** One process of a user hears a guest at most so much later than another. */
+const ECHO_MS = 30_000;
 
 /** After these no answer comes. */
 const FINAL: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
@@ -70,33 +72,73 @@ const OF_POLICIES = `coalesce((SELECT policy FROM friends WHERE friends.name = i
 const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
     AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END)`;
 
+const BY_ID = 'SELECT 1 FROM inbox WHERE friend = ? AND id = ? AND news = ?';
+
 export class Inbox {
   readonly #database: Database;
+  /** The last entry that this process has heard of each guest; of the others it has heard none up to `first`. */
+  readonly #heard = new Map<string, number>();
+  readonly #first: number;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#first = Number(database.get('SELECT max(number) AS n FROM inbox')?.n ?? 0);
   }
 
   /**
    * Fulfilled when the message is safe: with its entry, or undefined if it was here before. Rejected when the disk refuses; then it must
-   * not be acknowledged. A message without an id (of a guest connection) is never a repeat.
+   * not be acknowledged.
    */
   put(message: Incoming, now: number): Promise<Entry | undefined> {
+    const friend = usernameKey(message.from);
     const news = message.type === 'receipt' ? message.status : '';
-    const id = message.id ?? `guest-${randomBytes(12).toString('base64url')}`;
-    const replyTo = message.type === 'answer' ? message.replyTo : undefined;
     const content = message.type === 'receipt' ? (message.reason ?? '') : message.content;
     const state: State = message.type === 'question' ? 'open' : news === '' || FINAL.has(news) ? 'unread' : 'read';
+    const isGuests = message.deliveryId === undefined;
     return this.#database.write(() => {
+      if (isGuests && this.#isHeardElsewhere(friend, message.type, content, now)) return undefined;
+      let { id = madeUpId() } = message;
+      // A repeat must not use up a number: people type them.
+      if (this.#database.get(BY_ID, friend, id, news) !== undefined) {
+        if (!isGuests) return undefined;
+        id = madeUpId();
+      }
+      const replyTo = message.type === 'answer' ? (message.replyTo ?? this.#oldestAsked(friend)) : undefined;
       const row = this.#database.get(
         `INSERT INTO inbox (friend, username, kind, id, news, reply_to, content, at, state)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING *`,
-        ...[usernameKey(message.from), message.from, message.type, id, news, replyTo ?? null, content, now, state],
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+        ...[friend, message.from, message.type, id, news, replyTo ?? null, content, now, state],
       );
       if (row === undefined) return undefined;
+      const entry = entryOf(row);
+      if (isGuests) this.#heard.set(friend, entry.number);
       if (state === 'unread') this.#settleQuestion(message.from, news === '' ? replyTo : id, news || 'answered');
-      return entryOf(row);
+      return entry;
     });
+  }
+
+  /**
+   * Nothing tells the messages of a guest apart, and each of the user's processes hears each of them, in the same order: what another
+   * one has just put here, with the same words, behind what this one has heard is the same.
+   */
+  #isHeardElsewhere(friend: string, kind: Kind, content: string, now: number): boolean {
+    const row = this.#database.get(
+      `SELECT number FROM inbox WHERE number > ? AND friend = ? AND kind = ? AND content = ? AND at > ? ORDER BY number LIMIT 1`,
+      ...[this.#heard.get(friend) ?? this.#first, friend, kind, content, now - ECHO_MS],
+    );
+    if (row === undefined) return false;
+    this.#heard.set(friend, Number(row.number));
+    return true;
+  }
+
+  /** What a guest, who does not say what an answer is about, must mean. */
+  #oldestAsked(friend: string): string | undefined {
+    const row = this.#database.get(
+      `SELECT id FROM sent WHERE friend = ? AND kind = 'question' AND outcome IS NULL AND state NOT IN ('refused', 'draft')
+       ORDER BY number LIMIT 1`,
+      friend,
+    );
+    return row === undefined ? undefined : String(row.id);
   }
 
   /** Only whom it was asked can answer or decline a question: others may have guessed or been told its id. */
@@ -160,14 +202,6 @@ export class Inbox {
         ...[id, name],
       );
     return row === undefined ? undefined : entryOf(row);
-  }
-
-  /** Gives the answer of a guest, who does not say to what, the question that it must be about. */
-  async pair({ number, from }: Entry, questionId: string): Promise<void> {
-    await this.#database.write(() => {
-      this.#database.run('UPDATE inbox SET reply_to = ? WHERE number = ? AND reply_to IS NULL', questionId, number);
-      this.#settleQuestion(from, questionId, 'answered');
-    });
   }
 
   /** The owner has seen it. */
@@ -258,6 +292,11 @@ export class Inbox {
       this.#database.run(`DELETE FROM inbox WHERE at < ? AND state NOT IN ('open', 'unread')`, now - REMEMBERED_MS),
     );
   }
+}
+
+/** For what a guest says without one. */
+function madeUpId(): string {
+  return `guest-${randomBytes(12).toString('base64url')}`;
 }
 
 function entryOf(row: Row): Entry {

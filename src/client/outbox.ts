@@ -97,16 +97,6 @@ export class Outbox {
     return row === undefined ? undefined : outgoingOf(row);
   }
 
-  /** The oldest question to a friend that has no answer: what a guest's answer, which does not say so, is about. */
-  oldestOpen(to: string): Outgoing | undefined {
-    const row = this.#database.get(
-      `SELECT * FROM sent WHERE friend = ? AND kind = 'question' AND outcome IS NULL AND state NOT IN ('refused', 'draft')
-       ORDER BY number LIMIT 1`,
-      usernameKey(to),
-    );
-    return row === undefined ? undefined : outgoingOf(row);
-  }
-
   /** Somebody else has it. Not waited for: if this is lost, the message is sent once more and recognised. */
   taken(id: string, status: Status): void {
     this.#database.later(() =>

@@ -90,7 +90,9 @@ export class Session {
     this.#receiver = new Receiver({
       inbox: this.inbox,
       acknowledge: (deliveryIds) => this.#link.send({ type: 'received', deliveryIds }),
-      arrived: (entry) => this.#arrived(entry),
+      arrived: (entry) => {
+        if (!this.#isClosed) on.arrived(entry);
+      },
       missed: (error) => {
         if (this.#isClosed) return;
         on.trouble(error);
@@ -261,20 +263,6 @@ export class Session {
     } catch (error) {
       if (!this.#isClosed) this.#options.on.trouble(error);
     }
-  }
-
-  /** A guest does not say what an answer is about. */
-  async #arrived(entry: Entry): Promise<void> {
-    if (this.#isClosed) return;
-    let arrived = entry;
-    if (entry.kind === 'answer' && entry.replyTo === undefined) {
-      const question = this.outbox.oldestOpen(entry.from);
-      if (question !== undefined) {
-        await this.inbox.pair(entry, question.id).catch(this.#options.on.trouble);
-        arrived = { ...entry, replyTo: question.id };
-      }
-    }
-    if (!this.#isClosed) this.#options.on.arrived(arrived);
   }
 
   #refused(error: Message<'error'>): void {

@@ -78,9 +78,9 @@ export function migrate(file: DatabaseSync): void {
   if (version() >= MIGRATIONS.length) return;
   file.exec('BEGIN IMMEDIATE');
   try {
-    // Another process may have been faster.
-    for (let next = version(); next < MIGRATIONS.length; next++) file.exec(MIGRATIONS[next] ?? '');
-    file.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    // Another process may have been faster, also one of a later release.
+    for (let next = version(); next < MIGRATIONS.length; next++)
+      file.exec(`${MIGRATIONS[next]}; PRAGMA user_version = ${next + 1}`);
     file.exec('COMMIT');
   } catch (error) {
     if (file.isTransaction) file.exec('ROLLBACK');
