@@ -34,8 +34,11 @@ export interface ClientEvents {
   /** Nothing is sent to this friend, and nothing of theirs is shown, until `trust`. */
   readonly keyChanged?: (change: KeyChange) => void;
   readonly identified?: (message: Message<'identified'>) => void;
-  /** `willReturn` false: another client took this one's place, or the exchange refused the name. */
-  readonly closed?: (code: number, willReturn: boolean) => void;
+  /**
+   * `willReturn` false: another client took this one's place, or the exchange refused the name. `reason`: why the socket was lost or
+   * could not be opened, if the system said so.
+   */
+  readonly closed?: (code: number, willReturn: boolean, reason: Error | undefined) => void;
   /** An error that belongs to nothing that is waited for, or a disk that refuses. */
   readonly trouble?: (error: unknown) => void;
   /** A message or a receipt is safe and was not here before, in this process. */
@@ -125,7 +128,7 @@ export class Client {
         identified: (message) => on.identified?.(message),
         presence: (message) => on.presence?.(message),
         keyChanged: (change) => on.keyChanged?.(change),
-        closed: (code, willReturn) => on.closed?.(code, willReturn),
+        closed: (code, willReturn, reason) => on.closed?.(code, willReturn, reason),
         trouble: (error) => on.trouble?.(error),
       },
     });
@@ -143,6 +146,11 @@ export class Client {
 
   get isIdentified(): boolean {
     return this.#session.isIdentified;
+  }
+
+  /** The release that the exchange is of, once it has said so. */
+  get exchangeVersion(): string | undefined {
+    return this.#session.version;
   }
 
   /** `code` for a friend, usable once until `expiresAt` (milliseconds since the epoch). */
@@ -273,14 +281,18 @@ export class Client {
     return this.#arrivals.next(signal);
   }
 
-  /** Leaves. What waits to be sent is sent by a later client with this folder. */
+  /**
+   * Leaves. What waits to be sent is sent by a later client with this folder. Fulfilled when the exchange has been told all that was
+   * said, after a second at most.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#look);
-    this.#session.close();
+    const gone = this.#session.close();
     this.#arrivals.close();
     this.#database.close();
+    await gone;
   }
 
   #send(kind: 'question', to: string, content: string): Posted {

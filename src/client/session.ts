@@ -45,8 +45,11 @@ export interface SessionEvents {
   /** Nothing is sent to this friend, and nothing of theirs is shown, until `trust`. */
   readonly keyChanged: (change: KeyChange) => void;
   readonly identified: (message: Message<'identified'>) => void;
-  /** `willReturn` false: another client took this one's place, or the exchange refused the name. */
-  readonly closed: (code: number, willReturn: boolean) => void;
+  /**
+   * `willReturn` false: another client took this one's place, or the exchange refused the name. `reason`: why the socket was lost or
+   * could not be opened, if the system said so.
+   */
+  readonly closed: (code: number, willReturn: boolean, reason: Error | undefined) => void;
   /** An error that belongs to nothing that is waited for, or a disk that refuses. */
   readonly trouble: (error: unknown) => void;
 }
@@ -67,6 +70,7 @@ export class Session {
   #refusal: MagiError | undefined;
   #isClosed = false;
   #reads: Sendable[] = [];
+  #version: string | undefined;
 
   constructor(options: SessionOptions) {
     const { database, url, backoff = BACKOFF, identity, on } = options;
@@ -76,7 +80,7 @@ export class Session {
     this.outbox = new Outbox(database);
     this.#link = new Link(url, backoff, {
       message: (message) => this.#told(message),
-      closed: (code, willReturn) => this.#lost(code, willReturn),
+      closed: (code, willReturn, reason) => this.#lost(code, willReturn, reason),
     });
     this.sender = new Sender({
       database,
@@ -101,6 +105,11 @@ export class Session {
 
   get isIdentified(): boolean {
     return this.#identified.isDone;
+  }
+
+  /** The release that the exchange is of, once it has said so. */
+  get version(): string | undefined {
+    return this.#version;
   }
 
   isOnline(username: string): boolean {
@@ -153,15 +162,17 @@ export class Session {
   }
 
   /** Leaves; what waits to be sent is sent by a later client with this file. */
-  close(): void {
+  async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#link.close();
+    this.#receiver.flush();
+    const gone = this.#link.close();
     this.#receiver.closed();
     this.sender.abandon();
     this.#replies.lost();
     this.#identified.reject(new MagiError('closed', 'The client was closed.'));
     leave(this.process);
+    await gone;
   }
 
   // --- what the exchange says --------------------------------------------------------------------------------------------------
@@ -170,6 +181,7 @@ export class Session {
     if (this.#isClosed) return;
     switch (message.type) {
       case 'connected':
+        this.#version = message.version;
         this.#identify(message.challenge);
         break;
       case 'identified':
@@ -292,10 +304,10 @@ export class Session {
     }
     this.#refusal = MagiError.by(error);
     this.#identified.reject(this.#refusal);
-    this.#link.close();
+    void this.#link.close();
   }
 
-  #lost(code: number, willReturn: boolean): void {
+  #lost(code: number, willReturn: boolean, reason: Error | undefined): void {
     if (this.#isClosed) return;
     this.#receiver.closed();
     this.sender.closed();
@@ -305,7 +317,7 @@ export class Session {
       this.#refusal ??= new MagiError('replaced', `The exchange closed the socket with ${code}.`);
       this.#identified.reject(this.#refusal);
     } else if (this.#identified.isDone) this.#identified = newIdentified();
-    this.#options.on.closed(code, willReturn);
+    this.#options.on.closed(code, willReturn, reason);
   }
 }
 
