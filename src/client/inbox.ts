@@ -6,10 +6,12 @@ import { randomBytes } from 'node:crypto';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
 import type { Database, Row } from './database.ts';
+import type { Policy } from './friends.ts';
+import { isGone } from './processes.ts';
 
 /** As long as the exchange keeps a message. */
 const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
-/** For so long a question belongs to the process that has taken it on. */
+/** For so long, or until it ends, a question belongs to the process that has taken it on. */
 const CLAIM_MS = 10 * 60 * 1000;
 
 /** After these no answer comes. */
@@ -57,7 +59,9 @@ export interface Page {
 
 /** Friends whose key has changed are not listened to. */
 const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
-/** What another process of this user is waiting for is not news. */
+/** Nobody is answering it. Takes the time, and a JSON array of the processes that have ended. */
+const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
+/** What another process of this user is waiting for is not news. Takes the time. */
 const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
     AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END)`;
 
@@ -164,11 +168,10 @@ export class Inbox {
   /** How much waits for somebody to look at it: open questions that nobody is answering, and what nobody waits for. */
   waiting(now: number): { questions: number; answers: number } {
     const row = this.#database.get(
-      `SELECT count(*) FILTER (WHERE state = 'open' AND claimed_until <= ?) AS questions,
+      `SELECT count(*) FILTER (WHERE state = 'open' AND ${FREE}) AS questions,
          count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
        FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED}`,
-      now,
-      now,
+      ...[now, this.#gone(now), now],
     );
     return { questions: Number(row?.questions), answers: Number(row?.answers) };
   }
@@ -177,32 +180,36 @@ export class Inbox {
    * The oldest open question of a friend with one of these policies that no process is answering, which is now this process's for 10
    * minutes. Undefined when there is none.
    */
-  async claimNext(process: string, policies: readonly string[], now: number): Promise<Entry | undefined> {
-    const next = `SELECT number FROM inbox WHERE state = 'open' AND kind = 'question' AND claimed_until <= ?1 AND ${TRUSTED}
-      AND coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold') IN (SELECT value FROM json_each(?2))
-      ORDER BY number LIMIT 1`;
+  async claimNext(process: string, policies: readonly Policy[], now: number): Promise<Entry | undefined> {
+    const next = `SELECT number FROM inbox WHERE state = 'open' AND kind = 'question' AND ${FREE} AND ${TRUSTED}
+      AND coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold')
+        IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT 1`;
+    const which = [now, this.#gone(now), JSON.stringify(policies)];
     // Looking costs nothing; claiming is a commit.
-    const policyList = JSON.stringify(policies);
-    if (this.#database.get(next, now, policyList) === undefined) return undefined;
+    if (this.#database.get(next, ...which) === undefined) return undefined;
     return await this.#database.write(() => {
-      const row = this.#database.get(
-        `UPDATE inbox SET claimed_by = ?3, claimed_until = ?1 + ${CLAIM_MS} WHERE number = (${next}) RETURNING *`,
-        ...[now, policyList, process],
-      );
+      const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = (${next}) RETURNING *`;
+      const row = this.#database.get(sql, process, now + CLAIM_MS, ...which);
       return row === undefined ? undefined : entryOf(row);
     });
   }
 
   /** The question is this process's for 10 minutes; false if it is another's, or not open any more. */
   claim(number: number, process: string, now: number): Promise<boolean> {
+    const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = ? AND state = 'open'
+      AND (claimed_by = ? OR ${FREE})`;
     return this.#database.write(
-      () =>
-        this.#database.run(
-          `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = ? AND state = 'open'
-           AND (claimed_until <= ? OR claimed_by = ?)`,
-          ...[process, now + CLAIM_MS, number, now, process],
-        ) === 1,
+      () => this.#database.run(sql, process, now + CLAIM_MS, number, process, now, this.#gone(now)) === 1,
     );
+  }
+
+  /** The processes that were killed with a question in their hands. */
+  #gone(now: number): string {
+    const rows = this.#database.all(
+      `SELECT DISTINCT claimed_by FROM inbox WHERE state = 'open' AND claimed_until > ?`,
+      now,
+    );
+    return JSON.stringify(rows.map((row) => String(row.claimed_by)).filter(isGone));
   }
 
   /** Gives a question back to whoever asks for one next. */
@@ -216,9 +223,8 @@ export class Inbox {
   finish(number: number, process: string, state: 'answered' | 'declined', now: number): boolean {
     return (
       this.#database.run(
-        `UPDATE inbox SET state = ? WHERE number = ? AND state = 'open'
-         AND (claimed_until <= ? OR claimed_by = ?)`,
-        ...[state, number, now, process],
+        `UPDATE inbox SET state = ? WHERE number = ? AND state = 'open' AND (claimed_by = ? OR ${FREE})`,
+        ...[state, number, process, now, this.#gone(now)],
       ) === 1
     );
   }

@@ -33,6 +33,7 @@ withPair('ask returns the answer', async ({ ada, grace }) => {
   assert.is(await question.answer('Because.'), 'delivered');
   const { text, from, id } = await asked;
   assert.equal({ text, from, id }, { text: 'Because.', from: 'Grace', id: question.id });
+  await eventually(() => ada.client.waiting().unsent === 0, 'the question to be taken');
   assert.equal(ada.client.waiting(), { questions: 0, answers: 0, unsent: 0 });
 });
 
@@ -269,6 +270,7 @@ withPair('the wait for an answer ends with its time or its signal, and the answe
   assert.is(await refusal(second), 'aborted');
   await (await nextQuestion(grace)).answer('late');
   await ada.until('answer');
+  await eventually(() => ada.client.waiting().unsent === 0, 'both to be taken');
   assert.equal(ada.client.waiting(), { questions: 0, answers: 1, unsent: 0 });
   const [entry] = ada.client.inbox({ limit: 5, onlyWaiting: true });
   assert.is(entry?.content, 'late');
@@ -301,6 +303,7 @@ withPair(
       texts,
     );
     assert.equal(taken.toSorted(), texts.toSorted());
+    await eventually(() => grace.client.waiting().unsent === 0, 'all answers to be taken');
     await Promise.all(all.map(({ client }) => client.close()));
     await Promise.all(done);
   },

@@ -55,14 +55,15 @@ export class Talker {
   }
 
   /** Says the next thing, unless too much waits already. */
-  speak(question?: Entry): void {
-    if (this.unsent >= UNSENT_MAX && question === undefined) return;
-    const { username, friend, evidence, chance } = this.#options;
+  speak(): void {
+    if (this.unsent < UNSENT_MAX) this.#client.post(this.#options.friend, this.#compose());
+  }
+
+  #compose(): string {
+    const { username, evidence, chance } = this.#options;
     const n = this.#next++;
     void evidence.write({ what: 'asked', from: username, n });
-    const content = compose(username, n, chance.below(PADDING_MAX));
-    if (question === undefined) this.#client.post(friend, content);
-    else void this.#answer(question, content);
+    return compose(username, n, chance.below(PADDING_MAX));
   }
 
   /** Goes away and comes back. */
@@ -75,9 +76,10 @@ export class Talker {
     await this.#client.identify();
   }
 
-  async #answer({ number }: Entry, content: string): Promise<void> {
+  async #answer({ number }: Entry): Promise<void> {
     try {
-      await (await this.#client.question(`${number}`)).answer(content);
+      const question = await this.#client.question(`${number}`);
+      await question.answer(this.#compose());
     } catch (error) {
       // It may be closed, or killed and closed, in the middle of it.
       if (!(error instanceof MagiError) || !LATER.has(error.code)) this.#options.failed(error);
@@ -114,7 +116,7 @@ export class Talker {
     this.#isShowing = true;
     for (let next = this.#following(client); next !== undefined; next = this.#following(client)) {
       await this.#show(next);
-      if (next.kind === 'question' && numberOf(next.content) % 4 === 0 && !this.#isAway) this.speak(next);
+      if (next.kind === 'question' && numberOf(next.content) % 4 === 0 && !this.#isAway) void this.#answer(next);
     }
     this.#isShowing = false;
   }
