@@ -45,10 +45,7 @@ export interface SessionEvents {
   /** Nothing is sent to this friend, and nothing of theirs is shown, until `trust`. */
   readonly keyChanged: (change: KeyChange) => void;
   readonly identified: (message: Message<'identified'>) => void;
-  /**
-   * `willReturn` false: another client took this one's place, or the exchange refused the name. `reason`: why the socket was lost or
-   * could not be opened, if the system said so.
-   */
+  /** As ClientEvents has it. */
   readonly closed: (code: number, willReturn: boolean, reason: Error | undefined) => void;
   /** An error that belongs to nothing that is waited for, or a disk that refuses. */
   readonly trouble: (error: unknown) => void;
@@ -61,6 +58,8 @@ export class Session {
   readonly sender: Sender;
   /** Names this client among those of the user. */
   readonly process = enter();
+  /** The release that the exchange is of, once it has said so. */
+  version: string | undefined;
   readonly #options: SessionOptions;
   readonly #link: Link;
   readonly #receiver: Receiver;
@@ -70,7 +69,6 @@ export class Session {
   #refusal: MagiError | undefined;
   #isClosed = false;
   #reads: Sendable[] = [];
-  #version: string | undefined;
 
   constructor(options: SessionOptions) {
     const { database, url, backoff = BACKOFF, identity, on } = options;
@@ -105,11 +103,6 @@ export class Session {
 
   get isIdentified(): boolean {
     return this.#identified.isDone;
-  }
-
-  /** The release that the exchange is of, once it has said so. */
-  get version(): string | undefined {
-    return this.#version;
   }
 
   isOnline(username: string): boolean {
@@ -150,10 +143,6 @@ export class Session {
     await this.friends.forget(to);
   }
 
-  async listConnections(): Promise<Message<'connections'>['connections']> {
-    return (await this.request({ type: 'list_connections' }, 'connections')).connections;
-  }
-
   /** Tells the friend that their question was seen. What is said while the exchange is away waits in memory. */
   read({ from, id }: Entry): void {
     const receipt = { type: 'receipt', id, to: from, status: 'read' };
@@ -181,7 +170,7 @@ export class Session {
     if (this.#isClosed) return;
     switch (message.type) {
       case 'connected':
-        this.#version = message.version;
+        this.version = message.version;
         this.#identify(message.challenge);
         break;
       case 'identified':
@@ -263,7 +252,8 @@ export class Session {
     else if (type === 'connected_to_friend' || type === 'friend_connected') {
       const isDurable = message.durable;
       // A durable connection joins two keys: which, the list says if this message does not.
-      if (isDurable && friend.publicKey === undefined) await this.listConnections().catch(() => {});
+      if (isDurable && friend.publicKey === undefined)
+        await this.request({ type: 'list_connections' }, 'connections').catch(() => {});
       else await this.#see(friend, { connectionId, isDurable });
     } else if (friend.publicKey !== undefined) await this.#see(friend);
     if (type !== 'connected_to_friend') this.#options.on.presence(message);
