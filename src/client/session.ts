@@ -7,11 +7,12 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
 import type { Database } from './database.ts';
 import { MagiError } from './errors.ts';
-import { Friends, type KeyChange, type Known } from './friends.ts';
+import { Friends, type Known } from './friends.ts';
 import { dialledHost, type Identity } from './identity.ts';
 import { type Entry, Inbox } from './inbox.ts';
 import { type Backoff, Link, type Sendable } from './link.ts';
-import { Outbox, type Outgoing, type Status } from './outbox.ts';
+import type { ClientEvents } from './options.ts';
+import { Outbox } from './outbox.ts';
 import { enter, leave } from './processes.ts';
 import { Receiver } from './receiver.ts';
 import { type Message, Replies } from './replies.ts';
@@ -36,20 +37,7 @@ export interface SessionOptions {
 }
 
 /** One plain function for each kind of news. They must not throw. */
-export interface SessionEvents {
-  /** A message or a receipt is safe, and was not here before. */
-  readonly arrived: (entry: Entry) => void;
-  /** What became of a message: who has it, or why nobody will. */
-  readonly settled: (message: Outgoing, outcome: Status | MagiError) => void;
-  readonly presence: (message: Presence) => void;
-  /** Nothing is sent to this friend, and nothing of theirs is shown, until `trust`. */
-  readonly keyChanged: (change: KeyChange) => void;
-  readonly identified: (message: Message<'identified'>) => void;
-  /** As ClientEvents has it. */
-  readonly closed: (code: number, willReturn: boolean, reason: Error | undefined) => void;
-  /** An error that belongs to nothing that is waited for, or a disk that refuses. */
-  readonly trouble: (error: unknown) => void;
-}
+export type SessionEvents = Required<ClientEvents>;
 
 export class Session {
   readonly friends: Friends;
