@@ -63,7 +63,7 @@ export class Client {
         identified: (message) => on.identified?.(message),
         presence: (message) => on.presence?.(message),
         keyChanged: (change) => on.keyChanged?.(change),
-        closed: (code, willReturn) => on.closed?.(code, willReturn),
+        closed: (code, willReturn, reason) => on.closed?.(code, willReturn, reason),
         trouble: (error) => on.trouble?.(error),
       },
     });
@@ -81,6 +81,11 @@ export class Client {
 
   get isIdentified(): boolean {
     return this.session.isIdentified;
+  }
+
+  /** The release that the exchange is of, once it has said so. */
+  get exchangeVersion(): string | undefined {
+    return this.session.version;
   }
 
   /** `code` for a friend, usable once until `expiresAt` (milliseconds since the epoch). */
@@ -259,14 +264,18 @@ export class Client {
     return this.#arrivals.next(signal);
   }
 
-  /** Leaves. What waits to be sent is sent by a later client with this folder. */
+  /**
+   * Leaves. What waits to be sent is sent by a later client with this folder. Fulfilled when the exchange has been told all that was
+   * said, after a second at most.
+   */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#look);
-    this.session.close();
+    const gone = this.session.close();
     this.#arrivals.close();
     this.#database.close();
+    await gone;
   }
 
   #send(kind: 'question', to: string, content: string): Posted {

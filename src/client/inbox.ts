@@ -62,14 +62,14 @@ export interface Page {
 }
 
 /** Friends whose key has changed are not listened to. */
-const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
+export const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
 /** Nobody is answering it. Takes the time, and a JSON array of the processes that have ended. */
-const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
+export const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
 /** Of a friend with one of these policies. Takes a JSON array of them. */
 const OF_POLICIES = `coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold')
   IN (SELECT value FROM json_each(?))`;
 /** What another process of this user is waiting for is not news. Takes the time. */
-const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
+export const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
     AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END)`;
 
 const BY_ID = 'SELECT 1 FROM inbox WHERE friend = ? AND id = ? AND news = ?';
@@ -218,7 +218,7 @@ export class Inbox {
       `SELECT count(*) FILTER (WHERE state = 'open' AND ${FREE}) AS questions,
          count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
        FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES}`,
-      ...[now, this.#gone(now), now, JSON.stringify(policies)],
+      ...[now, goneClaimers(this.#database, now), now, JSON.stringify(policies)],
     );
     return { questions: Number(row?.questions), answers: Number(row?.answers) };
   }
@@ -230,7 +230,7 @@ export class Inbox {
   async claimNext(process: string, policies: readonly Policy[], now: number): Promise<Entry | undefined> {
     const next = `SELECT number FROM inbox WHERE state = 'open' AND kind = 'question' AND ${FREE} AND ${TRUSTED}
       AND ${OF_POLICIES} ORDER BY number LIMIT 1`;
-    const which = [now, this.#gone(now), JSON.stringify(policies)];
+    const which = [now, goneClaimers(this.#database, now), JSON.stringify(policies)];
     // Looking costs nothing; claiming is a commit.
     if (this.#database.get(next, ...which) === undefined) return undefined;
     return await this.#database.write(() => {
@@ -245,17 +245,9 @@ export class Inbox {
     const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = ? AND state = 'open'
       AND (claimed_by = ? OR ${FREE})`;
     return this.#database.write(
-      () => this.#database.run(sql, process, now + CLAIM_MS, number, process, now, this.#gone(now)) === 1,
+      () =>
+        this.#database.run(sql, process, now + CLAIM_MS, number, process, now, goneClaimers(this.#database, now)) === 1,
     );
-  }
-
-  /** The processes that were killed with a question in their hands. */
-  #gone(now: number): string {
-    const rows = this.#database.all(
-      `SELECT DISTINCT claimed_by FROM inbox WHERE state = 'open' AND claimed_until > ?`,
-      now,
-    );
-    return JSON.stringify(rows.map((row) => String(row.claimed_by)).filter(isGone));
   }
 
   /** Gives a question back to whoever asks for one next. */
@@ -270,7 +262,7 @@ export class Inbox {
     return (
       this.#database.run(
         `UPDATE inbox SET state = ? WHERE number = ? AND state = 'open' AND (claimed_by = ? OR ${FREE})`,
-        ...[state, number, process, now, this.#gone(now)],
+        ...[state, number, process, now, goneClaimers(this.#database, now)],
       ) === 1
     );
   }
@@ -299,7 +291,18 @@ function madeUpId(): string {
   return `guest-${randomBytes(12).toString('base64url')}`;
 }
 
-function entryOf(row: Row): Entry {
+/** The processes that were killed with a question in their hands, as a JSON array. */
+export function goneClaimers(database: Database, now: number): string {
+  const sql = `SELECT DISTINCT claimed_by FROM inbox WHERE state = 'open' AND claimed_until > ?`;
+  return JSON.stringify(
+    database
+      .all(sql, now)
+      .map((row) => String(row.claimed_by))
+      .filter(isGone),
+  );
+}
+
+export function entryOf(row: Row): Entry {
   return {
     number: Number(row.number),
     kind: row.kind as Kind,

@@ -6,6 +6,8 @@ import { FRAME_BYTES_CLOSE, ServerMessage } from '../protocol/messages.ts';
 const CLOSE_REPLACED = 4001;
 /** The exchange pings at least once a minute: after this long in silence nobody is there. */
 const SILENCE_MS_MAX = 90_000;
+/** Whoever leaves waits so long for the exchange to have everything that was sent. */
+const CLOSE_MS_MAX = 1_000;
 
 export interface Backoff {
   /** The bound of the first pause, in milliseconds; that of each further one is twice as long. The pause is random below its bound. */
@@ -18,8 +20,8 @@ export type Sendable = { readonly type: string; readonly [field: string]: unknow
 
 export interface LinkEvents {
   readonly message: (message: ServerMessage) => void;
-  /** `willReturn` false: it is up to the owner now. */
-  readonly closed: (code: number, willReturn: boolean) => void;
+  /** `willReturn` false: it is up to the owner now. `reason`: what the system said, if anything. */
+  readonly closed: (code: number, willReturn: boolean, reason: Error | undefined) => void;
 }
 
 export class Link {
@@ -60,16 +62,26 @@ export class Link {
     this.#socket?.terminate();
   }
 
-  close(): void {
+  /** Fulfilled when the exchange has everything that was sent, or does not answer. */
+  close(): Promise<void> {
     this.#isWanted = false;
     clearTimeout(this.#redial);
     this.#redial = undefined;
-    this.#socket?.close(1000);
+    const socket = this.#socket;
+    if (socket === undefined) return Promise.resolve();
+    socket.close(1000);
+    const timer = setTimeout(() => socket.terminate(), CLOSE_MS_MAX);
+    return new Promise((resolve) =>
+      socket.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      }),
+    );
   }
 
   /** As `close`, without a word to the exchange. */
   terminate(): void {
-    this.close();
+    void this.close();
     this.#socket?.terminate();
   }
 
@@ -83,8 +95,11 @@ export class Link {
     });
     socket.on('ping', () => this.#heard(socket));
     // Whatever it is, `close` follows.
-    socket.on('error', () => {});
-    socket.on('close', (code) => this.#lost(code));
+    let reason: Error | undefined;
+    socket.on('error', (error) => {
+      reason = error;
+    });
+    socket.on('close', (code) => this.#lost(code, reason));
   }
 
   #heard(socket: WebSocket): void {
@@ -100,7 +115,7 @@ export class Link {
     this.#on.message(read.data);
   }
 
-  #lost(code: number): void {
+  #lost(code: number, reason: Error | undefined): void {
     clearTimeout(this.#silence);
     this.#silence = undefined;
     this.#socket = undefined;
@@ -111,7 +126,7 @@ export class Link {
         this.#dial();
       }, this.#pauseMs());
     }
-    this.#on.closed(code, this.#isWanted);
+    this.#on.closed(code, this.#isWanted, reason);
   }
 
   #pauseMs(): number {

@@ -18,8 +18,11 @@ export interface ClientEvents {
   /** Nothing is sent to this friend, and nothing of theirs is shown, until `trust`. */
   readonly keyChanged?: (change: KeyChange) => void;
   readonly identified?: (message: Message<'identified'>) => void;
-  /** `willReturn` false: another client took this one's place, or the exchange refused the name. */
-  readonly closed?: (code: number, willReturn: boolean) => void;
+  /**
+   * `willReturn` false: another client took this one's place, or the exchange refused the name. `reason`: why the socket was lost or
+   * could not be opened, if the system said so.
+   */
+  readonly closed?: (code: number, willReturn: boolean, reason: Error | undefined) => void;
   /** An error that belongs to nothing that is waited for, or a disk that refuses. */
   readonly trouble?: (error: unknown) => void;
   /** A message or a receipt is safe and was not here before, in this process. */

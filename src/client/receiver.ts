@@ -48,10 +48,11 @@ export class Receiver {
     if (!this.#isOpen) return;
     this.#received.push(deliveryId);
     if (this.#received.length > 1) return;
-    setImmediate(() => this.#flush());
+    setImmediate(() => this.flush());
   }
 
-  #flush(): void {
+  /** What is safe is acknowledged now, since the socket is about to close. */
+  flush(): void {
     while (this.#received.length > 0) this.#options.acknowledge(this.#received.splice(0, DELIVERY_IDS_MAX));
   }
 }

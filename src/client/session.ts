@@ -7,11 +7,12 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
 import type { Database } from './database.ts';
 import { MagiError } from './errors.ts';
-import { Friends, type KeyChange, type Known } from './friends.ts';
+import { Friends, type Known } from './friends.ts';
 import { dialledHost, type Identity } from './identity.ts';
 import { type Entry, Inbox } from './inbox.ts';
 import { type Backoff, Link, type Sendable } from './link.ts';
-import { Outbox, type Outgoing, type Status } from './outbox.ts';
+import type { ClientEvents } from './options.ts';
+import { Outbox } from './outbox.ts';
 import { enter, leave } from './processes.ts';
 import { Receiver } from './receiver.ts';
 import { type Message, Replies } from './replies.ts';
@@ -36,20 +37,7 @@ export interface SessionOptions {
 }
 
 /** One plain function for each kind of news. They must not throw. */
-export interface SessionEvents {
-  /** A message or a receipt is safe, and was not here before. */
-  readonly arrived: (entry: Entry) => void;
-  /** What became of a message: who has it, or why nobody will. */
-  readonly settled: (message: Outgoing, outcome: Status | MagiError) => void;
-  readonly presence: (message: Presence) => void;
-  /** Nothing is sent to this friend, and nothing of theirs is shown, until `trust`. */
-  readonly keyChanged: (change: KeyChange) => void;
-  readonly identified: (message: Message<'identified'>) => void;
-  /** `willReturn` false: another client took this one's place, or the exchange refused the name. */
-  readonly closed: (code: number, willReturn: boolean) => void;
-  /** An error that belongs to nothing that is waited for, or a disk that refuses. */
-  readonly trouble: (error: unknown) => void;
-}
+export type SessionEvents = Required<ClientEvents>;
 
 export class Session {
   readonly friends: Friends;
@@ -58,6 +46,8 @@ export class Session {
   readonly sender: Sender;
   /** Names this client among those of the user. */
   readonly process = enter();
+  /** The release that the exchange is of, once it has said so. */
+  version: string | undefined;
   readonly #options: SessionOptions;
   readonly #link: Link;
   readonly #receiver: Receiver;
@@ -76,7 +66,7 @@ export class Session {
     this.outbox = new Outbox(database);
     this.#link = new Link(url, backoff, {
       message: (message) => this.#told(message),
-      closed: (code, willReturn) => this.#lost(code, willReturn),
+      closed: (code, willReturn, reason) => this.#lost(code, willReturn, reason),
     });
     this.sender = new Sender({
       database,
@@ -151,15 +141,17 @@ export class Session {
   }
 
   /** Leaves; what waits to be sent is sent by a later client with this file. */
-  close(): void {
+  async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#link.close();
+    this.#receiver.flush();
+    const gone = this.#link.close();
     this.#receiver.closed();
     this.sender.abandon();
     this.#replies.lost();
     this.#identified.reject(new MagiError('closed', 'The client was closed.'));
     leave(this.process);
+    await gone;
   }
 
   // --- what the exchange says --------------------------------------------------------------------------------------------------
@@ -168,6 +160,7 @@ export class Session {
     if (this.#isClosed) return;
     switch (message.type) {
       case 'connected':
+        this.version = message.version;
         this.#identify(message.challenge);
         break;
       case 'identified':
@@ -277,10 +270,10 @@ export class Session {
     }
     this.#refusal = MagiError.by(error);
     this.#identified.reject(this.#refusal);
-    this.#link.close();
+    void this.#link.close();
   }
 
-  #lost(code: number, willReturn: boolean): void {
+  #lost(code: number, willReturn: boolean, reason: Error | undefined): void {
     if (this.#isClosed) return;
     this.#receiver.closed();
     this.sender.closed();
@@ -290,7 +283,7 @@ export class Session {
       this.#refusal ??= new MagiError('replaced', `The exchange closed the socket with ${code}.`);
       this.#identified.reject(this.#refusal);
     } else if (this.#identified.isDone) this.#identified = newIdentified();
-    this.#options.on.closed(code, willReturn);
+    this.#options.on.closed(code, willReturn, reason);
   }
 }
 

@@ -9,6 +9,7 @@ import type { DatabaseSync } from 'node:sqlite';
  * addresses, a later nickname does not. `is_changed`: another key than `public_key` was seen, `offered_key`. `owner_at`: when the owner
  * last had a hand in what goes to this friend. `paused_at`: since when assistants may not write to them without the owner; 0: they may.
  * inbox: `news` is empty for questions and answers, which share one space of ids, and the status of a receipt, each told once.
+ * `woken_at`, `woken_until`: when it first woke somebody, and until when it wakes nobody again.
  * sent: `owner` is the process that sends it; another one does when that is gone. `waits_until`: somebody waits for the answer.
  * wakes: words by which it is tried whether an assistant can be woken, see wakes.ts.
  */
@@ -40,7 +41,9 @@ const MIGRATIONS = [
     at INTEGER NOT NULL,
     state TEXT NOT NULL,
     claimed_by TEXT,
-    claimed_until INTEGER NOT NULL DEFAULT 0
+    claimed_until INTEGER NOT NULL DEFAULT 0,
+    woken_at INTEGER NOT NULL DEFAULT 0,
+    woken_until INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE UNIQUE INDEX inbox_message ON inbox (friend, id, news);
   CREATE INDEX inbox_state ON inbox (state, number) WHERE state IN ('open', 'unread');
