@@ -62,6 +62,9 @@ async function main([command = 'serve', ...args]: string[]): Promise<void> {
     case 'restore':
       (await import('./cli/restore.ts')).restoreFrom(onlyArgument(command, 'FILE', args));
       return;
+    case 'bridge':
+      await (await import('./cli/bridge.ts')).bridge(version, args);
+      return;
     case '--version':
       expectNone(args);
       process.stdout.write(`${version}\n`);

@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   server: ['exchange', 'protocol', 'store', 'observe', 'config'],
   client: ['protocol'],
   bridge: ['client', 'protocol'],
-  cli: ['exchange', 'protocol', 'config', 'store', 'observe', 'server'],
+  cli: ['bridge', 'client', 'exchange', 'protocol', 'config', 'store', 'observe', 'server'],
   main: ['server', 'cli', 'config'],
 };
 
@@ -27,6 +27,14 @@ const KNOWN_ONLY_TO: Record<string, readonly string[]> = {
   'prom-client': ['src/observe/metrics.ts'],
   'sonic-boom': ['src/observe/output.ts'],
   ws: ['src/client/link.ts'],
+  '@modelcontextprotocol/server': [
+    'src/bridge/call.ts',
+    'src/bridge/http.ts',
+    'src/bridge/owner.ts',
+    'src/bridge/tools.ts',
+    'src/bridge/stdio.ts',
+  ],
+  '@modelcontextprotocol/server/stdio': ['src/bridge/stdio.ts'],
   zod: ['src/protocol/messages.ts', 'src/protocol/codec.ts'],
 };
 
@@ -98,6 +106,7 @@ test('protocol and exchange know nothing of the world', () => {
 test('the environment is read in config.ts, and where the cache folder is found', () => {
   const readers = sources.filter(({ text }) => /process\.env\b/.test(text)).map(({ path }) => path);
   assert.equal(readers.sort(), [
+    'src/cli/bridge.ts',
     'src/cli/demo.ts',
     'src/cli/kept.ts',
     'src/client/client.ts',

@@ -14,6 +14,8 @@ import { visibleName } from './visible.ts';
 
 /** The same question to the same friend within so long is the one that is open. */
 const SAME_MS = 10 * 60 * 1000;
+/** How often an assistant hears that a call still waits. */
+const TICK_MS = 5_000;
 
 /** What must happen before something leaves. */
 export type Gate =
@@ -127,7 +129,7 @@ export class Bridge {
 
   /** Sends the question and waits for the answer. */
   async sendQuestion(name: string, text: string, waiting: Waiting): Promise<Said> {
-    return await this.waitForAnswer(this.client.post(this.client.friend(name).username, text), waiting);
+    return await this.#awaited(this.client.post(name, text, optionsOf(waiting)), waiting);
   }
 
   async sendAnswer(question: string, text: string): Promise<Said> {
@@ -140,8 +142,8 @@ export class Bridge {
   async approve(draft: string, waiting: Waiting): Promise<Said> {
     const found = this.outgoing.find(draft);
     if (found === undefined) return refused('This draft has been sent or discarded already.');
-    const asked = this.client.approve(draft);
-    if (found.kind === 'question') return await this.waitForAnswer(asked, waiting);
+    const asked = this.client.approve(draft, optionsOf(waiting));
+    if (found.kind === 'question') return await this.#awaited(asked, waiting);
     return sentAnswer(this.#nameOf(found.to), await asked.sent);
   }
 
@@ -151,9 +153,13 @@ export class Bridge {
     return { text: `${this.#nameOf(found.from)} was told that there will be no answer.`, data: { status: 'ok' } };
   }
 
-  /** The answer, or that it will come later. */
-  async waitForAnswer(asked: Pick<Asked, 'id' | 'sent'>, { milliseconds, signal, tick }: Waiting): Promise<Said> {
-    const { id, sent } = asked;
+  /** The answer to a question that is open already, or that it will come later. */
+  async waitForAnswer(id: string, waiting: Waiting): Promise<Said> {
+    const answer = this.client.answerTo(id, optionsOf(waiting));
+    return await this.#awaited({ id, sent: Promise.resolve('delivered'), answer }, waiting);
+  }
+
+  async #awaited({ id, sent, answer }: Asked, { tick }: Waiting): Promise<Said> {
     let where = 'on its way';
     sent.then(
       (status) => {
@@ -162,10 +168,9 @@ export class Bridge {
       },
       () => {},
     );
-    const beat = setInterval(() => tick(`The question is ${where}; waiting for the answer.`), 5_000);
+    const beat = setInterval(() => tick(`The question is ${where}; waiting for the answer.`), TICK_MS);
     try {
-      const answer = await this.client.answerTo(id, { timeout: milliseconds, signal });
-      return this.reading.answer(answer);
+      return this.reading.answer(await answer);
     } catch (error) {
       if (!(error instanceof MagiError) || (error.code !== 'no_answer_yet' && error.code !== 'aborted')) throw error;
       return {
@@ -181,7 +186,7 @@ export class Bridge {
   async inbox({ milliseconds, signal, tick }: Waiting): Promise<Said> {
     await this.#fetched();
     const end = Date.now() + milliseconds;
-    const beat = setInterval(() => tick('Waiting for a question or an answer.'), 5_000);
+    const beat = setInterval(() => tick('Waiting for a question or an answer.'), TICK_MS);
     try {
       for (;;) {
         const said = await this.reading.next();
@@ -244,6 +249,10 @@ export class Bridge {
     const friend = this.client.friends().find((one) => one.username === username);
     return visibleName(friend?.localName ?? username);
   }
+}
+
+function optionsOf({ milliseconds, signal }: Waiting) {
+  return { timeout: milliseconds, signal };
 }
 
 function described(friend: Friend, isHere: boolean) {

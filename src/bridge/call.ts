@@ -82,8 +82,7 @@ export class Call {
     if (pending?.action === 'send') return await this.#agreed(pending);
     const gate = await this.bridge.ask(friend, text);
     const waiting = this.#waiting(seconds);
-    if (gate.may === 'wait')
-      return await this.bridge.waitForAnswer({ id: gate.id, sent: Promise.resolve('delivered') }, waiting);
+    if (gate.may === 'wait') return await this.bridge.waitForAnswer(gate.id, waiting);
     if (gate.may === 'ask') return await this.#show(gate, seconds);
     return await this.bridge.sendQuestion(friend, text, waiting);
   }

@@ -203,7 +203,7 @@ export class Client {
   }
 
   /** Sends a draft, named by its id or by how that begins. Throws `unknown_id`; rejected with `already_answered` or `claimed`. */
-  approve(id: string): Asked {
+  approve(id: string, options: AskOptions = {}): Asked {
     const draft = this.#drafted(id);
     void this.identify().catch(() => {});
     const { inbox, sender, process } = this.session;
@@ -216,7 +216,7 @@ export class Client {
     });
     void this.session.friends.ownerActed(draft.to).catch(() => {});
     const isQuestion = draft.kind === 'question';
-    const answer = isQuestion ? this.#arrivals.wait(posted, draft.to, {}) : Promise.reject(NO_QUESTION);
+    const answer = isQuestion ? this.#arrivals.wait(posted, draft.to, options) : Promise.reject(NO_QUESTION);
     answer.catch(() => {});
     return { id: draft.id, sent: posted.sent, answer };
   }
