@@ -6,11 +6,11 @@ import type { Client } from '../client/client.ts';
 import { MagiError } from '../client/errors.ts';
 import { type Friend, fingerprintOf } from '../client/friends.ts';
 import type { Asked } from '../client/options.ts';
+import { visibleName } from '../protocol/visible.ts';
 import { type Reason, reasonsToAsk } from './decision.ts';
 import { Outgoing } from './outgoing.ts';
 import { Reading, SHOWN } from './reading.ts';
 import { refused, type Said } from './said.ts';
-import { visibleName } from './visible.ts';
 
 /** The same question to the same friend within so long is the one that is open. */
 const SAME_MS = 10 * 60 * 1000;

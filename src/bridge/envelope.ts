@@ -5,7 +5,7 @@
  * Two things keep the marks from being forged, each by itself: they begin with `⟦`, which `visible` writes as its code point wherever
  * a friend sent it, and they carry a boundary of at least 128 random bits that is made for each reading.
  */
-import { pieces, visibleName } from './visible.ts';
+import { pieces, visibleName } from '../protocol/visible.ts';
 
 /** UTF-8 bytes of text, as shown, that go to the model at once. */
 export const TEXT_BYTES_MAX = 8192;

@@ -2,8 +2,9 @@
  * What may be said in one line to `brainxchange_command` (protocol part 8), read into a command. Nothing here sends: a line that cannot
  * be read, or a name that could mean two friends, comes back as a sentence that says what to do.
  */
+
+import { ambiguous, candidates, exactFriends, type Friend, resolveFriend } from '../client/friend-names.ts';
 import { readCode } from '../protocol/names.ts';
-import { ambiguous, candidates, exactFriends, type Friend, resolveFriend } from './friend-names.ts';
 
 export type Command =
   | { readonly kind: 'create_invite' | 'friends' | 'status' | 'help' }

@@ -4,9 +4,9 @@
 import type { Client } from '../client/client.ts';
 import type { Friend } from '../client/friends.ts';
 import type { Outgoing as Draft } from '../client/outbox.ts';
+import { visible, visibleName } from '../protocol/visible.ts';
 import { type Reason, reasonsToAsk, sentenceOf } from './decision.ts';
 import { findSecrets, secretSentence } from './secrets.ts';
-import { visible, visibleName } from './visible.ts';
 
 /** Messages to one friend without its owner, in how long, before there is a pause. */
 const ALONE_MAX = 20;

@@ -7,9 +7,9 @@ import type { Client } from '../client/client.ts';
 import type { Policy } from '../client/friends.ts';
 import type { Entry } from '../client/inbox.ts';
 import type { Answer } from '../client/options.ts';
+import { visibleName } from '../protocol/visible.ts';
 import { type Envelope, envelopeText, seal, TEXT_BYTES_MAX } from './envelope.ts';
 import { refused, type Said } from './said.ts';
-import { visibleName } from './visible.ts';
 
 /** Whose text an assistant gets to see. */
 export const SHOWN: readonly Policy[] = ['ask', 'auto'];

@@ -2,9 +2,9 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { type Envelope, envelopeText, type Message, NOTICE, seal, TEXT_BYTES_MAX } from '../../src/bridge/envelope.ts';
-import { visible } from '../../src/bridge/visible.ts';
+import { visible } from '../../src/protocol/visible.ts';
 import { suite } from '../harness.ts';
-import { anyText, unescaped } from './any-text.ts';
+import { anyText, unescaped } from '../protocol/any-text.ts';
 
 const test = suite('envelope');
 

@@ -1,8 +1,8 @@
 /** Protocol part 8: one line, read into a command; and that no line sends to a friend who was not named. */
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import type { Friend } from '../../src/bridge/friend-names.ts';
 import { type Command, HELP, type Known, parse } from '../../src/bridge/grammar.ts';
+import type { Friend } from '../../src/client/friend-names.ts';
 import { suite } from '../harness.ts';
 
 const test = suite('bridge grammar');

@@ -1,9 +1,9 @@
 /** Every injection goes through the envelope as it is or visibly escaped, and none of them forges a mark. */
 import * as assert from 'uvu/assert';
 import { envelopeText, NOTICE, seal } from '../../src/bridge/envelope.ts';
-import { visible } from '../../src/bridge/visible.ts';
+import { visible } from '../../src/protocol/visible.ts';
 import { suite } from '../harness.ts';
-import { hidden, unescaped } from './any-text.ts';
+import { hidden, unescaped } from '../protocol/any-text.ts';
 import { INJECTIONS, KNOWN_BOUNDARY } from './injections.ts';
 
 const test = suite('injections');

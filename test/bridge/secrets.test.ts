@@ -5,7 +5,7 @@ import { KINDS, type SecretKind, SHAPES } from '../../src/bridge/secret-shapes.t
 import { PATTERNS } from '../../src/bridge/secret-values.ts';
 import { findSecrets, secretSentence } from '../../src/bridge/secrets.ts';
 import { suite } from '../harness.ts';
-import { anyText } from './any-text.ts';
+import { anyText } from '../protocol/any-text.ts';
 import { EVERYDAY } from './everyday.ts';
 
 const test = suite('secrets');

@@ -114,7 +114,7 @@ test('presence tells nothing about who is not a friend', async () => {
   assert.equal(friends.all(), []);
 });
 
-test('a name means the exact username, then the local name, then the only one that has it in it', async () => {
+test('a name means whoever has it, in full or else in part, if that is only one; with an @ the username alone', async () => {
   const { friends, see, who } = open();
   assert.is(who('ada'), 'unknown_friend');
   await see('ada@example.org', 'key', 'Countess');
@@ -123,14 +123,18 @@ test('a name means the exact username, then the local name, then the only one th
   await see('amazing', 'key', 'Grace');
   assert.is(who('@ADA@example.org'), 'ada@example.org');
   assert.is(who(' countess '), 'ada@example.org');
-  assert.is(who('amazing'), 'amazing', 'the username goes first');
-  assert.is(who('GRACE'), 'amazing', 'then the local name');
+  assert.is(who('amazing'), 'ambiguous_friend', 'a username does not draw what was meant for a local name');
+  assert.is(who('@amazing'), 'amazing');
+  assert.is(who('GRACE'), 'amazing', 'a local name in full goes before a part of a username');
   assert.is(who('grace@'), 'grace@example.org');
   assert.is(who('count'), 'ada@example.org');
   assert.is(who('example'), 'ambiguous_friend');
   assert.is(who('friend'), 'unknown_friend', 'there are several');
   for (const nobody of ['', '@', 'bob', 'ada@example.org.evil']) assert.is(who(nobody), 'unknown_friend', nobody);
-  assert.throws(() => friends.resolve('example'), /^Several [^\n]*: ada@example\.org, grace@example\.org\. [^\n]*$/);
+  assert.throws(
+    () => friends.resolve('example'),
+    /^example may be [^\n]*@ada@example\.org[^\n]*@grace@example\.org[^\n]*$/,
+  );
 });
 
 test('a later nickname never addresses', async () => {

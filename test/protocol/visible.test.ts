@@ -1,7 +1,7 @@
 /** What hides is shown, what people write stays as it is, and all of it can be undone. */
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { pieces, visible, visibleName } from '../../src/bridge/visible.ts';
+import { pieces, visible, visibleName } from '../../src/protocol/visible.ts';
 import { suite } from '../harness.ts';
 import { anyText, hidden, unescaped } from './any-text.ts';
 

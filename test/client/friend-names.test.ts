@@ -1,7 +1,7 @@
 /** Which friend a name means: exactly one, or a list and nothing sent. */
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { candidates, type Friend, listed, resolveFriend } from '../../src/bridge/friend-names.ts';
+import { candidates, type Friend, listed, resolveFriend } from '../../src/client/friend-names.ts';
 import { suite } from '../harness.ts';
 
 const test = suite('friend names');

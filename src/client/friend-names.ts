@@ -4,7 +4,7 @@
  * who was not named, and nobody can take a name that draws another's questions.
  */
 import { usernameKey } from '../protocol/names.ts';
-import { visibleName } from './visible.ts';
+import { visibleName } from '../protocol/visible.ts';
 
 export interface Friend {
   readonly username: string;
