@@ -1,6 +1,6 @@
 /**
  * Values that are secrets because of the name they are given: `FOO_TOKEN=…`, `"password": "…"`, "the password is …". What only names a secret
- * (`password: string`, `API_KEY=your-key-here`, `token = process.env.TOKEN`) is none. Every pattern has a bounded length.
+ * (`password: string`, `API_KEY=your-key-here`, `token = config.token`) is none. Every pattern has a bounded length.
  */
 
 const VALUE = String.raw`"([^"\n]{1,512})"|'([^'\n]{1,512})'|${'`'}([^${'`'}\n]{1,512})${'`'}|([^\s"'${'`'},;<>(){}[\]]{1,512})`;
