@@ -122,6 +122,9 @@ const DISGUISES: Record<string, (secret: string) => string> = {
   'strings joined over lines': (secret) => `'${secret.slice(0, 14)}' +\n      '${secret.slice(14)}'`,
   'base64 of it': (secret) => Buffer.from(secret).toString('base64'),
   'base64 of it, inside of something': (secret) => Buffer.from(`x=${secret}`).toString('base64'),
+  'base64 of it, behind one letter': (secret) => `a${Buffer.from(secret).toString('base64')}`,
+  'base64 of it, behind two letters': (secret) => `ab${Buffer.from(secret).toString('base64')}`,
+  'base64 of it, behind three letters': (secret) => `abc${Buffer.from(secret).toString('base64')}`,
   'base64 of it, in lines': (secret) => Buffer.from(secret).toString('base64').replace(/.{20}/g, '$&\n'),
 };
 
