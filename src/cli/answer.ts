@@ -33,7 +33,7 @@ async function close(call: Call, kind: 'answer' | 'declined', text: string): Pro
     out.warn(`${why} It is kept here and goes out with the next command, for 7 days.`);
     return unreached === undefined ? EXIT.unreachable : exitCodeOf(unreached);
   }
-  if (kind === 'answer') out.say(sentenceOf(status, name));
+  if (kind === 'answer') out.tell(sentenceOf(status, name));
   else out.say(`${name} is told that there will be no answer.`);
   return EXIT.ok;
 }

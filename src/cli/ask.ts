@@ -76,7 +76,7 @@ function declined(error: unknown, { localName }: Friend): unknown {
 async function sentOnly(call: Call, asked: Asked, { localName, username }: Friend): Promise<ExitCode> {
   const status = await settled(call, asked.sent);
   if (status === undefined) call.out.warn(`The exchange has not said yet that it has this. ${KEPT}`);
-  else call.out.say(`${sentenceOf(status, localName)} ${LATER}`);
+  else call.out.tell(`${sentenceOf(status, localName)} ${LATER}`);
   call.out.json({ id: asked.id, to: username, status: status ?? 'waiting', answer: null });
   return status === undefined ? EXIT.unreachable : EXIT.ok;
 }

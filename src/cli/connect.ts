@@ -4,7 +4,7 @@ import type { Friend } from '../client/friends.ts';
 import { readCode } from '../protocol/names.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
-import { bold, yellow } from './output.ts';
+import { bold, red, yellow } from './output.ts';
 import { isAtTerminal } from './prompt.ts';
 import { remember, settingsOrAsk } from './setup.ts';
 import { Visit } from './visit.ts';
@@ -27,7 +27,7 @@ export async function connect(call: Call): Promise<ExitCode> {
     out.say(`Try: ${PROGRAM} ask ${typed(friend.localName)} "How are you?"`);
   } else if (friend.policy === 'hold' && friend.isDurable)
     out.say(
-      `New friends are on hold: no assistant sees what they ask until you type ${PROGRAM} policy ${typed(friend.username)} ask`,
+      `New friends are on hold. For an assistant to see what they ask: ${PROGRAM} policy ${typed(friend.username)} ask`,
     );
   out.json({ friend: friendDocument(client.friend(friend.username), client.isOnline(friend.username)) });
   return EXIT.ok;
@@ -40,11 +40,8 @@ export function welcome({ out }: Call, friend: Friend): void {
     out.say(`Their key is ${keyOf(friend.publicKey)}`);
     out.note(`Compare it with what they see by ${PROGRAM} status, by voice if it matters.`);
   } else
-    out.say(yellow('They have no key: the connection lasts only while both are here, and ends with this command.'));
-  if (friend.change !== undefined)
-    out.say(
-      yellow(
-        `This is another key than before! Nothing is sent or shown until you decide: ${PROGRAM} trust ${typed(friend.username)}`,
-      ),
-    );
+    out.tell(yellow('They have no key: the connection lasts only while both are here, and ends with this command.'));
+  if (friend.change === undefined) return;
+  out.tell(red('This is another key than before! Nothing is sent or shown until you decide:'));
+  out.say(`  ${PROGRAM} trust ${typed(friend.username)}`);
 }

@@ -8,6 +8,7 @@ import { personFindings } from './doctor-person.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { dim, green, type Piece, red, yellow } from './output.ts';
 import { homeFolder, settingsOf } from './setup.ts';
+import { placeOf } from './wording.ts';
 
 export interface Finding {
   readonly check: string;
@@ -62,9 +63,9 @@ export async function doctor(call: Call): Promise<ExitCode> {
 function settingsFound(call: Call, found: (finding: Finding) => void): Settings | undefined {
   try {
     const settings = settingsOf(call);
-    const { username, nickname, server } = settings;
+    const { username, nickname } = settings;
     const name = nickname === undefined ? username : `${username} (${nickname})`;
-    found({ check: 'Settings', state: 'ok', message: `${name} at ${server}` });
+    found({ check: 'Settings', state: 'ok', message: `${name} at ${placeOf(settings)}` });
     return settings;
   } catch (error) {
     if (!(error instanceof MagiError)) throw error;

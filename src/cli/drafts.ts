@@ -31,7 +31,7 @@ export async function approve(call: Call): Promise<ExitCode> {
     out.warn(`${why} It is kept here and goes out with the next command, for 7 days.`);
     return unreached === undefined ? EXIT.unreachable : exitCodeOf(unreached);
   }
-  out.say(sentenceOf(status, visit.friends.find(draft.to)?.localName ?? draft.to));
+  out.tell(sentenceOf(status, visit.friends.find(draft.to)?.localName ?? draft.to));
   return EXIT.ok;
 }
 

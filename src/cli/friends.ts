@@ -36,7 +36,7 @@ export async function friends(call: Call): Promise<ExitCode> {
     }),
   );
   if (all.length === 0) out.note(`You have no friends here yet: ${PROGRAM} invite, or ${PROGRAM} connect CODE.`);
-  for (const friend of all) for (const hint of hintsOf(friend)) out.note(hint);
+  for (const friend of all) showHints((...pieces) => out.note(...pieces), friend);
   return failed === undefined ? EXIT.ok : exitCodeOf(failed);
 }
 
@@ -45,21 +45,26 @@ function presence(isOnline: boolean | null): Piece {
   return isOnline ? green('here') : dim('away');
 }
 
-/** What the owner has to decide about a friend. */
-export function hintsOf({ localName, username, policy, change, nickname, isDurable, pausedAt }: Friend): Piece[] {
+/** What the owner has to decide or may want to know about a friend: a sentence, and the command for it below. */
+export function showHints(show: (...pieces: Piece[]) => void, friend: Friend): void {
+  const { localName, username, policy, change, nickname, isDurable, pausedAt } = friend;
+  const command = (words: string) => show('  ', bold(`${PROGRAM} ${words}`));
   const name = typed(username);
-  if (change !== undefined)
-    return [red(`${localName} has another key than before. Ask them in person, then: ${PROGRAM} trust ${name}`)];
-  const hints: Piece[] = [];
-  if (!isDurable) hints.push(dim(`${localName} has no key: the connection ends when either of you goes.`));
-  else if (policy === 'hold')
-    hints.push(yellow(`${localName} is on hold. If that is your friend: ${PROGRAM} policy ${name} ask`));
-  if (pausedAt > 0)
-    hints.push(
-      yellow(`Your assistants went back and forth with ${localName}: what they say waits for you. ${PROGRAM} approve`),
-    );
-  if (nickname !== localName) hints.push(dim(`${localName} now calls themselves ${nickname}.`));
-  return hints;
+  if (change !== undefined) {
+    show(red(`${localName} has another key than before. Nothing goes to and fro until you decide:`));
+    command(`trust ${name}`);
+    return;
+  }
+  if (!isDurable) show(dim(`${localName} has no key: the connection ends when either of you goes.`));
+  else if (policy === 'hold') {
+    show(yellow(`${localName} is on hold. If that is your friend:`));
+    command(`policy ${name} ask`);
+  }
+  if (pausedAt > 0) {
+    show(yellow(`Your assistant went back and forth with ${localName}: what it says now waits for you.`));
+    command('approve');
+  }
+  if (nickname !== localName) show(dim(`${localName} calls themselves ${nickname} now.`));
 }
 
 export async function disconnect(call: Call): Promise<ExitCode> {

@@ -11,6 +11,7 @@ import { EXIT, type ExitCode, PROGRAM, UsageError } from './exit.ts';
 import { agrees, askHidden, isAtTerminal, needOwner } from './prompt.ts';
 import { PASSPHRASE_MIN, seal, unseal } from './sealed.ts';
 import { CONFIG_FILE, homeFolder, settingsOf, writeConfig } from './setup.ts';
+import { placeOf } from './wording.ts';
 
 const FILE_BYTES_MAX = 64 * 1024;
 
@@ -57,7 +58,7 @@ async function exportTo(call: Call, file: string): Promise<ExitCode> {
   const privateKey = readFileSync(join(home, KEY_FILE), 'utf8');
   const secret = JSON.stringify({ privateKey, server, username, nickname });
   write(file, seal(secret, passphrase), 'wx');
-  out.say(`${file} holds your key, ${fingerprint}, with your name and server; not your messages and friends' keys.`);
+  out.tell(`${file} holds your key, ${fingerprint}, with your name and server; not your messages and friends' keys.`);
   out.say(`On the other machine: ${PROGRAM} identity import ${file}`);
   out.json({ file, username, server, fingerprint });
   return EXIT.ok;
@@ -107,12 +108,14 @@ async function importFrom(call: Call, file: string): Promise<ExitCode> {
     const isReplaced = await makeRoom(call, home, publicKey);
     renameSync(draft, join(home, KEY_FILE));
     if (isReplaced || !existsSync(join(home, CONFIG_FILE))) writeConfig(home, configOf(settings));
-    out.say(`You are ${settings.username} at ${settings.server}, with the key ${fingerprintOf(publicKey)}`);
-    out.say(`Try: ${PROGRAM} status. Your friends come with the first connection; your messages stay where they were.`);
+    out.tell(`You are ${settings.username} at ${placeOf(settings)}, with the key ${fingerprintOf(publicKey)}`);
+    out.tell(
+      `Try: ${PROGRAM} status. Your friends come with the first connection; your messages stay where they were.`,
+    );
     warnOfOthers(call, settings);
     out.json({
       username: settings.username,
-      server: settings.server,
+      server: placeOf(settings),
       fingerprint: fingerprintOf(publicKey),
       replaced: isReplaced,
     });
@@ -143,9 +146,10 @@ async function makeRoom(call: Call, home: string, publicKey: string): Promise<bo
   return true;
 }
 
-function configOf({ server, username, nickname }: Settings): Readonly<Record<string, unknown>> {
+function configOf(settings: Settings): Readonly<Record<string, unknown>> {
+  const { server, username, nickname } = settings;
   const isPlain = server.startsWith('ws:');
-  return { server, username, nickname, ...(isPlain ? { insecure: true } : {}) };
+  return { server: placeOf(settings), username, nickname, ...(isPlain ? { insecure: true } : {}) };
 }
 
 /** What the environment says goes before what the file says. */
@@ -153,7 +157,7 @@ function warnOfOthers(call: Call, { username, server }: Settings): void {
   const now = settingsOf(call);
   if (now.username !== username || now.server !== server)
     call.out.warn(
-      `Your settings say something else: ${now.username} at ${now.server}. The key belongs to ${username} at ${server}.`,
+      `Your settings say something else: ${now.username} at ${placeOf(now)}. The key belongs to ${username} at ${placeOf({ server })}.`,
     );
 }
 

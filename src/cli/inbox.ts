@@ -108,7 +108,7 @@ function print(call: Call, entries: readonly Shown[], page: { isAll: boolean; is
     );
     return;
   }
-  if (page.isMore) out.note(dim(`There is more than these ${page.limit}: ${PROGRAM} inbox -n ${page.limit * 5}`));
+  if (page.isMore) out.note(dim(`There is more before these: ${PROGRAM} inbox -n ${page.limit * 5}`));
   for (const entry of entries) printEntry(call, entry);
   const open = entries.filter(({ kind, state }) => kind === 'question' && state === 'open');
   const [first] = open;
@@ -174,7 +174,8 @@ function kindOf({ kind, news }: Entry): string {
 }
 
 /** As `state`, with who is at it. */
-function stateOf({ state, claimedUntil }: Entry): string {
+function stateOf({ state, claimedUntil, isHeld }: Shown): string {
+  if (isHeld && state === 'open') return 'on hold';
   if (state === 'open' && claimedUntil > Date.now()) return 'being answered';
   return state === 'handled' ? 'answered elsewhere' : state;
 }

@@ -8,7 +8,7 @@ import { bold, dim } from './output.ts';
 import { agrees, isAtTerminal } from './prompt.ts';
 import { remember, settingsOrAsk } from './setup.ts';
 import { Visit } from './visit.ts';
-import { clock, friendDocument, nameOf, typed } from './wording.ts';
+import { clock, friendDocument, nameOf, placeOf, typed } from './wording.ts';
 
 const LOOPBACK = /^(localhost|127\.[\d.]+|\[::1\])$/;
 
@@ -20,7 +20,7 @@ export async function invite(call: Call): Promise<ExitCode> {
   const known = new Set(client.friends().map(({ username }) => username));
   const { code, expiresAt } = await client.createInvite();
   remember(call, settings);
-  const line = `npx -y magi-exchange connect ${code} --server ${settings.server}`;
+  const line = `npx -y magi-exchange connect ${code} --server ${placeOf(settings)}`;
   if (out.isTerminal) {
     out.say('The code is ', bold(code), `. It works once, until ${clock(expiresAt)}. Send your friend this line:`);
     out.say();
@@ -63,9 +63,12 @@ async function seen({ out }: Call, { client }: Visit, friend: Friend): Promise<v
   if (friend.policy !== 'hold') return;
   if (isAtTerminal() && (await agrees('Is that the friend whom you gave the code?'))) {
     await client.setPolicy(friend.username, 'ask');
-    out.say(`Your assistant is shown what ${nameOf(friend)} asks; what it answers needs your word.`);
-  } else
-    out.say(
-      `${nameOf(friend)} is on hold. If that is your friend: ${PROGRAM} policy ${typed(friend.username)} ask; if not: ${PROGRAM} disconnect ${typed(friend.username)}`,
-    );
+    out.tell(`Your assistant is shown what ${nameOf(friend)} asks; what it answers needs your word.`);
+    return;
+  }
+  const name = typed(friend.username);
+  out.tell(`${nameOf(friend)} is on hold. If that is your friend:`);
+  out.say(`  ${PROGRAM} policy ${name} ask`);
+  out.say('If not:');
+  out.say(`  ${PROGRAM} disconnect ${name}`);
 }

@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from './exit.ts';
 import { askLine, needOwner } from './prompt.ts';
 import { CONFIG_FILE } from './setup.ts';
 import { Visit } from './visit.ts';
-import { count } from './wording.ts';
+import { count, placeOf } from './wording.ts';
 
 /** MAGI_HOME may name a folder that holds other things, too: only what the client has made is removed. */
 const OWN = [STORE_FILE, `${STORE_FILE}-wal`, `${STORE_FILE}-shm`, CONFIG_FILE, KEY_FILE];
@@ -20,11 +20,13 @@ export async function leave(call: Call): Promise<ExitCode> {
   const { client, settings } = visit;
   await visit.reach();
   const { questions, unsent } = client.waiting();
-  out.say(`${settings.server} forgets ${settings.username}: the name is free for others, and these end or are lost:`);
+  out.tell(
+    `${placeOf(settings)} forgets ${settings.username}: the name is free for others, and these end or are lost:`,
+  );
   out.say(
     `  ${count(client.friends().length, 'connection')}, ${count(questions, 'open question')}, ${count(unsent, 'unsent message')}`,
   );
-  out.say(`Your key and all messages in ${settings.home} are removed. Nothing brings them back.`);
+  out.tell(`Your key and all messages in ${settings.home} are removed. Nothing brings them back.`);
   if ((await askLine('Type your username to go on: ')).trim() !== settings.username)
     throw new MagiError('aborted', 'That is not your username. Nothing was done.');
   await client.forgetMe();
@@ -33,7 +35,7 @@ export async function leave(call: Call): Promise<ExitCode> {
   const left = readdirSync(settings.home);
   if (left.length === 0) rmdirSync(settings.home);
   else out.say(`${settings.home} stays, since it holds something else: ${left.slice(0, 5).join(', ')}`);
-  out.say(`${settings.server} has forgotten you.`);
+  out.say(`${placeOf(settings)} has forgotten you.`);
   out.json({ forgotten: settings.username, home: settings.home, left });
   return EXIT.ok;
 }

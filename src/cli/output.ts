@@ -42,9 +42,14 @@ export class Output {
     });
   }
 
-  /** One line. */
+  /** One line, which the terminal breaks anywhere: what may be copied. */
   say(...pieces: readonly Piece[]): void {
     if (!this.isJson) write(process.stdout, pieces);
+  }
+
+  /** A sentence; on a terminal broken between words. */
+  tell(...pieces: readonly Piece[]): void {
+    if (!this.isJson) write(process.stdout, wrapped(process.stdout, pieces));
   }
 
   /** A text of several lines; the terminal wraps them. */
@@ -78,20 +83,41 @@ export class Output {
 
   /** For the person who watches, beside what the command is for. */
   note(...pieces: readonly Piece[]): void {
-    if (!this.isJson && process.stderr.isTTY) write(process.stderr, pieces);
+    if (!this.isJson && process.stderr.isTTY) write(process.stderr, wrapped(process.stderr, pieces));
   }
 
   /** Something is wrong. One line on standard error, wherever it goes. */
   warn(message: string): void {
-    write(process.stderr, [`${PROGRAM}: ${message}`]);
+    write(process.stderr, wrapped(process.stderr, [`${PROGRAM}: ${message}`]));
   }
 }
 
-function write(stream: NodeJS.WriteStream, pieces: readonly Piece[]): void {
-  const texts = pieces.map((piece) =>
-    typeof piece === 'string' ? visible(piece) : styleText(piece.style, visible(piece.text), { stream }),
-  );
+function write(stream: NodeJS.WriteStream, pieces: readonly (Piece | typeof BREAK)[]): void {
+  const texts = pieces.map((piece) => {
+    if (piece === BREAK) return '\n';
+    return typeof piece === 'string' ? visible(piece) : styleText(piece.style, visible(piece.text), { stream });
+  });
   stream.write(`${texts.join('')}\n`);
+}
+
+const BREAK = Symbol('line break');
+
+/** With breaks between words where a line would be longer than the terminal is wide. */
+function wrapped(stream: NodeJS.WriteStream, pieces: readonly Piece[]): readonly (Piece | typeof BREAK)[] {
+  if (!stream.isTTY) return pieces;
+  const columns = stream.columns || COLUMNS_DEFAULT;
+  let column = 0;
+  return pieces.flatMap((piece) =>
+    textOf(piece)
+      .split(/(?<= )/)
+      .flatMap((word) => {
+        const width = widthOf(visible(word.trimEnd()));
+        const isOver = column > 0 && column + width > columns;
+        column = (isOver ? 0 : column) + widthOf(visible(word));
+        const same: Piece = typeof piece === 'string' ? word : { ...piece, text: word };
+        return isOver ? [BREAK, same] : [same];
+      }),
+  );
 }
 
 function textOf(piece: Piece): string {
@@ -103,7 +129,7 @@ function fitting(columns: readonly Column[], rows: readonly (readonly Piece[])[]
   const widths = columns.map(({ head }, at) =>
     Math.max(head.length, ...rows.map((row) => widthOf(visible(textOf(row[at] ?? ''))))),
   );
-  const room = (process.stdout.columns ?? COLUMNS_DEFAULT) - GAP.length * (columns.length - 1);
+  const room = (process.stdout.columns || COLUMNS_DEFAULT) - GAP.length * (columns.length - 1);
   for (;;) {
     const over = widths.reduce((sum, width) => sum + width, 0) - room;
     const widest = Math.max(...widths.filter((_, at) => columns[at]?.isLong));

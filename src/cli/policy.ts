@@ -3,6 +3,7 @@ import { MagiError } from '../client/errors.ts';
 import { type Friend, POLICIES, type Policy } from '../client/friends.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, UsageError } from './exit.ts';
+import { bold } from './output.ts';
 import { agrees, needOwner } from './prompt.ts';
 import { Visit } from './visit.ts';
 import { friendDocument, keyOf, nameOf } from './wording.ts';
@@ -31,8 +32,9 @@ export async function policy(call: Call): Promise<ExitCode> {
   }
   if (wanted !== undefined) await visit.client.setPolicy(friend.username, wanted);
   const now = wanted ?? friend.policy;
-  out.say(`${nameOf(friend)}: ${now}. ${MEANING[now](friend.localName)}`);
-  out.say(`Their key is ${keyOf(friend.publicKey)}`);
+  out.say(`${nameOf(friend)}: `, bold(now));
+  out.tell(MEANING[now](friend.localName));
+  out.tell(`Their key is ${keyOf(friend.publicKey)}`);
   out.json({ friend: friendDocument({ ...friend, policy: now }, null) });
   return EXIT.ok;
 }
@@ -51,7 +53,7 @@ export async function trust(call: Call): Promise<ExitCode> {
   out.say(`${nameOf(friend)} has another key than before.`);
   out.say(`  known  ${keyOf(change.pinned)}`);
   out.say(`  now    ${keyOf(change.offered)}`);
-  out.say('It may be a new machine of theirs, or somebody else with their name. Ask them, not by this exchange.');
+  out.tell('It may be a new machine of theirs, or somebody else with their name. Ask them, not by this exchange.');
   if (!(await agrees('Is the key that they have now theirs?'))) throw new MagiError('aborted', 'Nothing was done.');
   await visit.client.trust(friend.username);
   out.say(`${nameOf(friend)} is trusted with the new key, with the policy ask.`);

@@ -41,6 +41,8 @@ async function interruptible(running: Promise<ExitCode>, interrupt: AbortControl
     // Who presses Ctrl-C twice means it.
     if (code !== undefined) process.exit(code);
     code = signalled;
+    // The terminal has shown ^C at the beginning of a line.
+    if (process.stderr.isTTY) process.stderr.write('\n');
     interrupt.abort();
     setTimeout(() => stopped.resolve(signalled), FAREWELL_MS_MAX).unref();
   };

@@ -6,6 +6,7 @@ import { homeOf, readSettings, type Settings } from '../client/settings.ts';
 import type { Call } from './call.ts';
 import { dim } from './output.ts';
 import { askLine, isAtTerminal } from './prompt.ts';
+import { placeOf } from './wording.ts';
 
 export const CONFIG_FILE = 'config.json';
 
@@ -51,11 +52,12 @@ function isNameMissing(call: Call): boolean {
  * What was typed with this command is what later ones need: kept in `config.json` if there is none. What the environment says is not
  * written down, since it will say so again.
  */
-export function remember(call: Call, { server, username, nickname, home }: Settings): void {
+export function remember(call: Call, settings: Settings): void {
+  const { username, nickname, home } = settings;
   const file = join(home, CONFIG_FILE);
   if (existsSync(file) || isCompleteWithout(call)) return;
   const { insecure } = call.given;
-  writeConfig(home, { server, username, nickname, insecure });
+  writeConfig(home, { server: placeOf(settings), username, nickname, insecure });
   call.out.note(dim(`Kept for later commands in ${file}.`));
 }
 

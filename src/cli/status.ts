@@ -2,11 +2,11 @@
 import { fingerprintOf } from '../client/friends.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
-import { hintsOf } from './friends.ts';
+import { showHints } from './friends.ts';
 import { bold, cyan, dim, green, type Piece, red } from './output.ts';
 import { exitCodeOf } from './run.ts';
 import { Visit } from './visit.ts';
-import { count, friendDocument } from './wording.ts';
+import { count, friendDocument, placeOf } from './wording.ts';
 
 const LABEL_COLUMNS = 11;
 /** Older questions without an answer are hardly waited for. */
@@ -30,7 +30,7 @@ export async function status(call: Call): Promise<ExitCode> {
   out.json({
     username: settings.username,
     nickname: settings.nickname ?? null,
-    server: settings.server,
+    server: placeOf(settings),
     home: settings.home,
     publicKey: identity.publicKey,
     fingerprint,
@@ -47,7 +47,7 @@ export async function status(call: Call): Promise<ExitCode> {
   line('Key', fingerprint);
   line(
     'Exchange',
-    settings.server,
+    placeOf(settings),
     '  ',
     isConnected ? green(`connected, release ${client.exchangeVersion}`) : red('not connected'),
   );
@@ -63,7 +63,7 @@ export async function status(call: Call): Promise<ExitCode> {
   if (waiting.unsent > 0) line('To send', `${count(waiting.unsent, 'message')}, when the exchange can be reached`);
   if (open > 0) line('Asked', `${count(open, 'question')} without an answer yet`);
   for (const friend of friends)
-    if (friend.change !== undefined || friend.pausedAt > 0) for (const hint of hintsOf(friend)) out.say(hint);
+    if (friend.change !== undefined || friend.pausedAt > 0) showHints((...pieces) => out.tell(...pieces), friend);
   return failed === undefined ? EXIT.ok : exitCodeOf(failed);
 }
 

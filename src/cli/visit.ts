@@ -13,7 +13,7 @@ import type { Settings } from '../client/settings.ts';
 import type { Call } from './call.ts';
 import { PROGRAM } from './exit.ts';
 import { settingsOf } from './setup.ts';
-import { clock, excerpt, pastOf } from './wording.ts';
+import { clock, excerpt, pastOf, placeOf } from './wording.ts';
 
 /** Nothing is heard from the exchange for so long: it cannot be reached. */
 const REACH_MS_MAX = 8_000;
@@ -137,7 +137,7 @@ export class Visit {
     const reason = reasonOf(this.#reason);
     return new MagiError(
       'unreachable',
-      `The exchange at ${this.settings.server} cannot be reached: ${reason}. ${PROGRAM} doctor looks at every link.`,
+      `The exchange at ${placeOf(this.settings)} cannot be reached: ${reason}. ${PROGRAM} doctor looks at every link.`,
     );
   }
 

@@ -39,9 +39,11 @@ export async function wait(call: Call): Promise<ExitCode> {
     if (Date.now() >= until) break;
     await Promise.race([visit.client.changed(during(signal, until)), wasReached ? NEVER : reached]);
   }
+  // In a short time nothing could arrive.
+  const failed = wasReached || signal.aborted ? undefined : await visit.fetch();
+  const entries = signal.aborted ? [] : await wake(visit.database, Date.now(), isAgain);
+  if (entries.length > 0) return tell(call, visit, entries);
   out.json({ waiting: [] });
-  if (wasReached || signal.aborted) return EXIT.ok;
-  const failed = await visit.tryReach();
   return failed === undefined ? EXIT.ok : exitCodeOf(failed);
 }
 

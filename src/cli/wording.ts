@@ -2,12 +2,18 @@
 import type { Friend } from '../client/friends.ts';
 import { fingerprintOf } from '../client/friends.ts';
 import type { Status } from '../client/outbox.ts';
+import type { Settings } from '../client/settings.ts';
 
 const EXCERPT_MAX = 40;
 
 /** The local name, with the username if that is another. */
 export function nameOf({ localName, username }: Pick<Friend, 'localName' | 'username'>): string {
   return localName === username ? username : `${localName} (${username})`;
+}
+
+/** The exchange's address as people write it. */
+export function placeOf({ server }: Pick<Settings, 'server'>): string {
+  return server.replace(/(?<!\/)\/$/, '');
 }
 
 /** A name as it can be typed in a shell. */
