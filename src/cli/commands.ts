@@ -108,9 +108,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     options: {
       timeout: { type: 'string', short: 't', takes: 'SECONDS', meaning: 'at most so long; then exit code 0' },
       again: { type: 'boolean', meaning: 'also what was told before (always so in a terminal)' },
+      hook: {
+        type: 'string',
+        takes: 'stop|start',
+        meaning: 'as the hook of an assistant when a turn ends, or a session begins; setup writes them',
+      },
     },
     more: [
-      'For hooks, such as the Stop hook of Claude Code with asyncRewake. It tells on standard error who asked or answered, not what.',
+      'For scripts and hooks. It tells on standard error who asked or answered, not what.',
       'Each thing is told once, and again after 10 minutes, 20, 40 … if it still waits. Questions of friends on hold or mute, and those',
       'whose answer waits for your approval, wake nobody.',
     ],

@@ -15,6 +15,7 @@ const NAMED_MAX = 10;
 
 export async function wait(call: Call): Promise<ExitCode> {
   const { out, signal } = call;
+  if (call.value('hook') !== undefined) return await (await import('./hook.ts')).hook(call);
   const timeout = call.seconds('timeout');
   const until = timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeout;
   const isAgain = call.flag('again') || process.stderr.isTTY === true;
