@@ -19,7 +19,7 @@ export async function approve(call: Call): Promise<ExitCode> {
   const draft = find(visit, word);
   await shown(call, visit, draft);
   if (!(await agrees('Send this?')))
-    throw new MagiError('aborted', `It stays a draft. To forget it: ${PROGRAM} discard ${draft.number}`);
+    throw new MagiError('not_agreed', `It stays a draft. To forget it: ${PROGRAM} discard ${draft.number}`);
   const unreached = await reachToSend(visit);
   const posted = visit.client.approve(draft.id);
   visit.own(draft.id);

@@ -14,7 +14,7 @@ import {
   temporaryFolder,
   UNLIMITED,
 } from '../harness.ts';
-import { assertVisible, startKeeping, Typist } from './typist.ts';
+import { assertVisible, endTypists, startKeeping, Typist } from './typist.ts';
 
 const test = suite('cli: the owner');
 
@@ -24,7 +24,10 @@ let grace: Typist;
 test.before(async () => {
   exchange = await startKeeping();
 });
-test.after(() => exchange.stop());
+test.after(async () => {
+  endTypists();
+  await exchange.stop();
+});
 test.beforeEach(async () => {
   const suffix = Math.random().toString(36).slice(2, 8);
   ada = new Typist(exchange, `ada-${suffix}`, { MAGI_NICKNAME: 'Ada' });
@@ -66,7 +69,7 @@ test('policy is set at a terminal; auto is asked about', async () => {
     assert.is(code, 0, stdout);
     assert.is(await policyOf(ada), policy);
   }
-  assert.is((await ada.types(['policy', 'grace', 'auto'], [/Do you want that\?/, 'n'])).code, 130);
+  assert.is((await ada.types(['policy', 'grace', 'auto'], [/Do you want that\?/, 'n'])).code, 1);
   assert.is(await policyOf(ada), 'hold');
   assert.is((await ada.types(['policy', 'grace', 'auto'], [/Do you want that\?/, 'y'])).code, 0);
   assert.is(await policyOf(ada), 'auto');
@@ -126,7 +129,7 @@ test('a draft is shown whole, with whom it goes to, and sent when the owner agre
   assert.match(await ada.done('approve'), new RegExp(`^${number}\tanswer\t${grace.env.MAGI_USERNAME}\t`));
 
   const refused = await ada.types(['approve', number], [/Send this\? \[y\/N\]/, 'n']);
-  assert.is(refused.code, 130);
+  assert.is(refused.code, 1);
   assertVisible(refused.stdout);
   assert.is(refused.stdout.split('long ').length, 301);
   assert.match(refused.stdout, /␛\[2Jand hidden<U\+202E>/);
@@ -181,7 +184,7 @@ test('a changed key stops everything until the owner trusts it', async () => {
 
     assert.match((await here.run('trust', 'bert')).stderr, /for the owner alone/);
     const refused = await here.types(['trust', 'bert'], [/theirs\? \[y\/N\]/, '']);
-    assert.is(refused.code, 130);
+    assert.is(refused.code, 1);
     assert.match(refused.stdout, new RegExp(`known  ${known}\\r\\n  now    ${offered}`));
     assert.equal((await here.json('inbox', '--all')).entries, []);
     assert.is((await here.types(['trust', 'bert'], [/theirs\?/, 'y'])).code, 0);
@@ -196,7 +199,7 @@ test('leave forgets the person there and here, and removes nothing else', async 
   await grace.befriend(ada);
   writeFileSync(join(ada.home, 'notes.txt'), 'mine');
   const refused = await ada.types(['leave'], [/Type your username/, 'yes']);
-  assert.is(refused.code, 130, refused.stdout);
+  assert.is(refused.code, 1, refused.stdout);
   assert.is(((await ada.json('friends')).friends as Json[]).length, 1);
   const left = await ada.types(['leave'], [/Type your username/, ada.env.MAGI_USERNAME ?? '']);
   assert.is(left.code, 0, left.stdout);

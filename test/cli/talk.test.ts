@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { type Exchange, type Json, suite } from '../harness.ts';
-import { startKeeping, Typist } from './typist.ts';
+import { endTypists, startKeeping, Typist } from './typist.ts';
 
 const test = suite('cli: two people');
 
@@ -13,7 +13,10 @@ let grace: Typist;
 test.before(async () => {
   exchange = await startKeeping();
 });
-test.after(() => exchange.stop());
+test.after(async () => {
+  endTypists();
+  await exchange.stop();
+});
 test.beforeEach(async () => {
   const suffix = Math.random().toString(36).slice(2, 8);
   ada = new Typist(exchange, `ada-${suffix}`, { MAGI_NICKNAME: 'Ada' });

@@ -66,9 +66,12 @@ export class Running {
 }
 
 const running = new Set<ChildProcess>();
-process.on('exit', () => {
+process.on('exit', endTypists);
+
+/** Ends what a test that failed has left: for `after`, since a child keeps the file from ending. */
+export function endTypists(): void {
   for (const child of running) child.kill('SIGKILL');
-});
+}
 
 /** An exchange that keeps what waits, without limits by time. */
 export async function startKeeping(env: Record<string, string> = {}): Promise<Exchange> {
@@ -127,6 +130,14 @@ export class Typist {
   /** The document that `--json` prints. */
   async json(...args: string[]): Promise<Json> {
     return JSON.parse(await this.done(...args, '--json')) as Json;
+  }
+
+  /** As json, with another exit code than 0. */
+  async document(code: number, ...args: string[]): Promise<Json> {
+    const ended = await this.run(...args, '--json');
+    assert.is(ended.code, code, JSON.stringify(ended));
+    assert.match(ended.stdout, /^\{/, JSON.stringify(ended));
+    return JSON.parse(ended.stdout) as Json;
   }
 
   /** Expects this exit code and one line on standard error; returns it. */
