@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['exchange'],
   server: ['exchange', 'protocol', 'store', 'observe', 'config'],
   client: ['protocol'],
-  cli: ['exchange', 'protocol', 'config', 'store', 'observe', 'server'],
+  cli: ['exchange', 'protocol', 'config', 'store', 'observe', 'server', 'client'],
   main: ['server', 'cli', 'config'],
 };
 
@@ -99,6 +99,7 @@ test('the environment is read in config.ts, and where the cache folder is found'
   assert.equal(readers.sort(), [
     'src/cli/demo.ts',
     'src/cli/kept.ts',
+    'src/cli/setup.ts',
     'src/client/client.ts',
     'src/server/native.ts',
     'src/server/serve.ts',

@@ -3,10 +3,9 @@ import { MagiError } from '../client/errors.ts';
 import type { Outgoing } from '../client/outbox.ts';
 import { kept, reachToSend, settled } from './ask.ts';
 import type { Call } from './call.ts';
-import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { bold, cyan, dim } from './output.ts';
 import { agrees, needOwner } from './prompt.ts';
-import { exitCodeOf } from './run.ts';
 import { Visit } from './visit.ts';
 import { clock, excerpt, keyOf, nameOf, sentenceOf } from './wording.ts';
 

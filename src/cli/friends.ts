@@ -3,10 +3,9 @@
 import { MagiError } from '../client/errors.ts';
 import type { Friend } from '../client/friends.ts';
 import type { Call } from './call.ts';
-import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { bold, dim, green, type Piece, red, yellow } from './output.ts';
 import { agrees, isAtTerminal } from './prompt.ts';
-import { exitCodeOf } from './run.ts';
 import { Visit } from './visit.ts';
 import { friendDocument, keyOf, nameOf, typed } from './wording.ts';
 

@@ -2,7 +2,7 @@
 import { MagiError } from '../client/errors.ts';
 import { Call } from './call.ts';
 import { COMMANDS, type Command } from './commands.ts';
-import { EXIT, type ExitCode, PROGRAM, UsageError } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM, UsageError } from './exit.ts';
 import { Output } from './output.ts';
 
 /** A command that is interrupted has so long to say what becomes of what it was doing. */
@@ -84,20 +84,6 @@ function report(name: string, error: unknown, out: Output): ExitCode {
     },
   });
   return exitCodeOf(error);
-}
-
-const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
-  bad_settings: EXIT.settings,
-  insecure: EXIT.settings,
-  unreachable: EXIT.unreachable,
-  closed: EXIT.unreachable,
-  storage_failed: EXIT.disk,
-  no_answer_yet: EXIT.noAnswer,
-  aborted: EXIT.interrupted,
-};
-
-export function exitCodeOf({ code }: MagiError): ExitCode {
-  return EXIT_CODES[code] ?? EXIT.failed;
 }
 
 function hint({ words }: Command): string {
