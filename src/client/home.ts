@@ -30,7 +30,7 @@ export function openDatabase(folder: string): Database {
   return database;
 }
 
-export function openIdentity(folder: string): Identity {
+function openIdentity(folder: string): Identity {
   makeFolder(folder);
   const file = join(folder, KEY_FILE);
   try {

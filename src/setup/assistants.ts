@@ -11,7 +11,7 @@ import {
   replaceNode,
   setMember,
 } from './json-edit.ts';
-import { type Node, valueOf } from './json-text.ts';
+import { meaningOf, type Node } from './json-text.ts';
 import { type Launch, shellLine } from './launch.ts';
 import { removeBlock, setBlock } from './toml-text.ts';
 
@@ -167,7 +167,7 @@ function setHook(text: string, event: string, hook: Record<string, unknown>): Ed
   const old = ownHook(text, event);
   if (old === undefined) return addItem(text, ['hooks', event], { hooks: [hook] });
   const node = old.group.elements[old.index]?.value as Node;
-  if (JSON.stringify(valueOf(node)) === JSON.stringify(hook)) return { text, changes: [], made: [] };
+  if (JSON.stringify(meaningOf(node)) === JSON.stringify(hook)) return { text, changes: [], made: [] };
   return replaceNode(text, node, hook);
 }
 
@@ -193,7 +193,7 @@ function ownHook(text: string, event: string) {
     const group = value.kind === 'object' ? value.elements.find(({ key }) => key === 'hooks')?.value : undefined;
     if (group?.kind !== 'array') continue;
     const index = group.elements.findIndex((item) => {
-      const { command } = (valueOf(item.value) ?? {}) as { command?: unknown };
+      const { command } = (meaningOf(item.value) ?? {}) as { command?: unknown };
       return typeof command === 'string' && OWN_HOOK.test(command);
     });
     if (index >= 0) return { groups: groups as List, groupIndex, group: group as List, index };

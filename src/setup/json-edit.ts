@@ -1,5 +1,5 @@
 /** Changes in a JSON text that leave everything else as it is, byte for byte: a member set or removed, an item added to a list. */
-import { BadText, type Item, lineAt, type Member, type Node, parseJson, skipComment, valueOf } from './json-text.ts';
+import { BadText, type Item, lineAt, type Member, meaningOf, type Node, parseJson, skipComment } from './json-text.ts';
 
 /** Something that changes in a text, as it is shown to its owner. */
 export interface Change {
@@ -23,7 +23,7 @@ type Container = Extract<Node, { elements: readonly unknown[] }>;
 /** Sets a member, making the objects around it. Throws BadText when something else is in their place. */
 export function setMember(text: string, path: Path, value: unknown): Edited {
   return put(text, path, value, path.length - 1, (old) =>
-    JSON.stringify(valueOf(old.value)) === JSON.stringify(value)
+    JSON.stringify(meaningOf(old.value)) === JSON.stringify(value)
       ? unchanged(text)
       : replaceNode(text, old.value, value),
   );

@@ -56,10 +56,10 @@ export function parseJson(text: string): Node | undefined {
 }
 
 /** What the text means. */
-export function valueOf(node: Node): unknown {
+export function meaningOf(node: Node): unknown {
   if (node.kind === 'plain') return node.value;
-  if (node.kind === 'array') return node.elements.map(({ value }) => valueOf(value));
-  return Object.fromEntries(node.elements.map(({ key, value }) => [key, valueOf(value)]));
+  if (node.kind === 'array') return node.elements.map(({ value }) => meaningOf(value));
+  return Object.fromEntries(node.elements.map(({ key, value }) => [key, meaningOf(value)]));
 }
 
 /** Behind blanks and comments that begin at `at`. Throws BadText for a comment without an end. */
