@@ -132,7 +132,7 @@ function linesOf(text: string): string[] {
   return text.trim() === ''
     ? []
     : text
-        .replace(/^\s*\n/, '')
+        .replace(/^\s*\n|^ (?=[^\n]*$)/, '')
         .trimEnd()
         .split(/\r?\n/)
         .map((line) => line.replaceAll('\t', '  '));

@@ -30,7 +30,7 @@ export function openDatabase(folder: string): Database {
   return database;
 }
 
-function openIdentity(folder: string): Identity {
+export function openIdentity(folder: string): Identity {
   makeFolder(folder);
   const file = join(folder, KEY_FILE);
   try {

@@ -1,5 +1,4 @@
 /** How an assistant starts this program: as its owner has just started it. */
-import { isSea } from 'node:sea';
 
 export interface Started {
   readonly platform: NodeJS.Platform;
@@ -35,5 +34,6 @@ export function shellLine(words: readonly string[], platform: NodeJS.Platform): 
 /** This process. */
 export function startedAs(): Started {
   const { platform, execPath, execArgv, argv } = process;
-  return { platform, execPath, execArgv, script: isSea() ? undefined : argv[1] };
+  const isOneFile = process.getBuiltinModule('node:sea').isSea();
+  return { platform, execPath, execArgv, script: isOneFile ? undefined : argv[1] };
 }
