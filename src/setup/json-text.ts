@@ -3,7 +3,7 @@
  * that a change touches nothing else (json-edit.ts).
  */
 
-export interface Place {
+interface Place {
   /** Where it begins and ends, in UTF-16 units. */
   readonly start: number;
   readonly end: number;
@@ -63,7 +63,7 @@ export function meaningOf(node: Node): unknown {
 }
 
 /** Behind blanks and comments that begin at `at`. Throws BadText for a comment without an end. */
-export function skipBlanks(text: string, at: number): number {
+function skipBlanks(text: string, at: number): number {
   for (;;) {
     BLANK.lastIndex = at;
     BLANK.test(text);
