@@ -16,6 +16,8 @@ import { dirname, join } from 'node:path';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import * as assert from 'uvu/assert';
+import { HOOK_SECONDS } from '../../src/cli/hook.ts';
+import { OF } from '../../src/setup/assistants.ts';
 import { launchOf, shellLine } from '../../src/setup/launch.ts';
 import { carryOut, planSetting } from '../../src/setup/plan.ts';
 import { type Exchange, type Json, ROOT, suite, temporaryFolder } from '../harness.ts';
@@ -453,6 +455,20 @@ test('an exchange that is not there: all is written, and doctor says what is wro
   const missing = new Newcomer();
   assert.match(await missing.typist.refused(78, 'setup', 'cursor', '--yes'), /MAGI_SERVER and MAGI_USERNAME not set/);
   assert.match(await missing.typist.refused(2, 'setup', 'emacs'), /setup knows claude, cursor, vscode, codex/);
+});
+
+test('the README shows what is written', () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const launch = ['npx', '-y', 'magi-exchange'] as const;
+  const around = { platform: 'linux' as const, env: {}, user: '~', project: undefined, launch, options: [] };
+  for (const { parts } of Object.values(OF))
+    for (const { path, set } of parts({ ...around, hookSeconds: HOOK_SECONDS })) {
+      const text = set('')
+        .text.trimEnd()
+        .replaceAll(/^(?=.)/gm, '    ');
+      assert.ok(readme.includes(`${text}\n`), path);
+      assert.ok(readme.includes(path), path);
+    }
 });
 
 test('how the program was started is how it will be started', () => {
