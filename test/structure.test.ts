@@ -101,6 +101,14 @@ test('the environment is read in config.ts, and where the cache folder is found'
     assert.not.match(text, /process\.env\.\w|\} = process\.env/, path);
 });
 
+test('the sources can be bundled as CommonJS, which the executable needs', () => {
+  for (const { path, text } of sources) {
+    assert.not.match(text, /^(\S.* )?await /m, `${path} awaits at its top level`);
+    // The build replaces page.ts.
+    if (path !== 'src/server/page.ts') assert.not.match(text, /import\.meta/, path);
+  }
+});
+
 test('no imports go round in a circle', () => {
   const edges = new Map(
     sources.map(({ path, imports }) => [path, imports.flatMap((specifier) => target(path, specifier) ?? [])]),
