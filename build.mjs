@@ -101,7 +101,12 @@ async function check() {
   const { runTestFile } = await import('./test/runner.mjs');
   const tools = {
     tsc: () => runTool('typescript/bin/tsc', []),
-    biome: () => runTool('@biomejs/biome/bin/biome', ['check', '--error-on-warnings', '--colors=force']),
+    biome: () =>
+      runTool('@biomejs/biome/bin/biome', [
+        'check',
+        '--error-on-warnings',
+        `--colors=${process.stdout.isTTY ? 'force' : 'off'}`,
+      ]),
     knip: () => runTool('knip/bin/knip.js', []),
     structure: async () => {
       const { failed, output } = await runTestFile(join(ROOT, 'test/structure.test.ts'));

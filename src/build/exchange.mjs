@@ -1,7 +1,6 @@
 /** The exchange as it is given away: as one file for whatever Node is there, and as an executable that needs none. */
 import { spawnSync } from 'node:child_process';
 import {
-  appendFileSync,
   chmodSync,
   copyFileSync,
   mkdirSync,
@@ -52,7 +51,8 @@ export async function buildOneFile(page, target, outfile) {
     banner: banner('magi-exchange', 'run the file with one'),
     plugins: [embedPage(page), embedNative(target, parts, FROM_THE_FILE)],
   });
-  appendFileSync(draft, `\n/*\n${licences(inputs, EMBEDDED).replaceAll('*/', '* /')}*/\n${partsAsComments(parts)}`);
+  const text = `${readFileSync(draft, 'utf8')}\n/*\n${licences(inputs, EMBEDDED).replaceAll('*/', '* /')}*/\n`;
+  writeFileSync(draft, `${inAscii(text)}${partsAsComments(parts)}`);
   chmodSync(draft, 0o755);
   renameSync(draft, outfile);
 }
@@ -67,6 +67,16 @@ function embedPage(page) {
       }));
     },
   };
+}
+
+/**
+ * One letter of another kind, in a comment, and every start has to turn all of the file into wide characters. In the code esbuild has
+ * seen to that already.
+ */
+function inAscii(text) {
+  return text.replaceAll(/[\u0080-\uffff]/g, (letter) =>
+    letter === '©' ? '(c)' : `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /**
