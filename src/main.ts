@@ -88,9 +88,7 @@ function expectNone(args: readonly string[]): void {
   if (args.length > 0) throw new UsageError(`${JSON.stringify(args[0])} is one word too many.`);
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
+main(process.argv.slice(2)).catch((error: unknown) => {
   const exitCode =
     error instanceof UsageError
       ? EXIT_USAGE
@@ -102,4 +100,4 @@ try {
   const hint = exitCode === EXIT_USAGE ? ' Try magi-exchange --help.' : '';
   process.stderr.write(`magi-exchange: ${(error as Error).message}${hint}\n`);
   process.exit(exitCode);
-}
+});
