@@ -563,12 +563,12 @@ export async function eventually<T>(
   }
 }
 
-/** A uvu suite whose tests have a time limit. Call `.run()` at the end of the file. */
+/** A uvu suite whose tests have a time limit, which a test that has to wait may move. Call `.run()` at the end of the file. */
 export function suite(name: string) {
   const tests = uvuSuite(name);
-  const add = (title: string, run: () => unknown | Promise<unknown>): void => {
+  const add = (title: string, run: () => unknown | Promise<unknown>, msMax = TEST_MS_MAX): void => {
     tests(title, async () => {
-      await within(Promise.resolve(run()), `the test "${title}"`, TEST_MS_MAX);
+      await within(Promise.resolve(run()), `the test "${title}"`, msMax);
     });
   };
   return Object.assign(add, {
