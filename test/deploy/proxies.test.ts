@@ -180,6 +180,7 @@ async function ask(
     }
   };
   await within(reading(), `the rest of ${path}`);
+  sent.destroy();
   return { status: response.statusCode as number, headers: response.headers as Record<string, string>, text };
 }
 
@@ -227,7 +228,7 @@ function proxied(): void {
   test.after(async () => {
     for (const { process: child, exchange } of proxies) {
       const ended = once(child, 'exit');
-      if (child.exitCode === null && child.kill('SIGTERM')) await within(ended, 'the proxy to end');
+      if (child.exitCode === null && child.kill('SIGKILL')) await within(ended, 'the proxy to end');
       await exchange.stop('SIGKILL');
     }
   });
@@ -288,8 +289,12 @@ function proxied(): void {
 
   withEach('a login may be as long as the exchange takes, and no longer', async (proxy) => {
     const body = (bytes: number) => `{"password":"${'x'.repeat(bytes - 15)}"}`;
-    assert.is((await ask(proxy, '/api/admin/verify', { method: 'POST', body: body(8 * 1024) })).status, 401);
-    assert.is((await ask(proxy, '/api/admin/verify', { method: 'POST', body: body(9 * 1024) })).status, 413);
+    const verify = async (bytes: number) =>
+      (await ask(proxy, '/api/admin/verify', { method: 'POST', body: body(bytes) })).status;
+    assert.is(await verify(8 * 1024), 401);
+    // Caddy 2.6, cut off in the middle, may blame the exchange; later ones say 413, too.
+    const refusals = proxy.name === 'caddy' ? [413, 502] : [413];
+    for (const bytes of [9 * 1024, 1024 * 1024]) assert.ok(refusals.includes(await verify(bytes)), `${bytes}`);
   });
 
   withEach('the admin’s log comes as it happens; metrics are not for everybody', async (proxy) => {
