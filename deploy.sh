@@ -23,11 +23,6 @@ fail() { printf 'deploy.sh: %s\n' "$1" >&2; exit "${2:-1}"; }
 step() { printf '• %s\n' "$*"; }
 note() { printf '  %s\n' "$*"; }
 
-# Prints a command in a dry run, else runs it.
-run() {
-  if [ "$dry_run" = yes ]; then printf '    %s\n' "$*"; else "$@"; fi
-}
-
 # --- this machine --------------------------------------------------------------------------------------------------------------
 
 case "$(uname -s) $(uname -m)" in
@@ -95,7 +90,7 @@ fi
 
 step "look at $target"
 if [ "$dry_run" = yes ]; then
-  platform=$here
+  case "$here" in linux-*) platform=$here ;; *) platform=linux-x64 ;; esac
   note "ssh $target: host.sh probe"
 else
   probed=$(on_host "env $facts sh -s probe" <deploy/host.sh) || fail "the host cannot be used, see above."
@@ -106,18 +101,38 @@ fi
 
 step "build for $platform"
 bundle=dist/magi-exchange.mjs
-runtime=node_modules/node-$platform/bin/node
+build=("$node" build.mjs build)
 if [ "$platform" != "$here" ]; then
-  fail "the host is $platform and this machine $here: deploy from a machine like the host."
+  bundle=dist/magi-exchange-$platform.mjs
+  build+=(--target "$platform")
+  rm -f "$bundle"
 fi
-if ! run "$node" build.mjs build >"$work/build.log" 2>&1; then
+if [ "$dry_run" = yes ]; then
+  note "${build[*]}"
+elif ! "${build[@]}" >"$work/build.log" 2>&1 || ! [ -f "$bundle" ]; then
   cat "$work/build.log" >&2
   fail 'it cannot be built, see above. The host is as it was.'
 fi
-[ "$dry_run" = no ] || cat "$work/build.log"
 
 version=$("$node" -p 'require("./package.json").magiNode')
 runtime_name=node-$version-$platform
+runtime=node_modules/node-$platform/bin/node
+# npm ci fetches the Node of this machine alone.
+if [ ! -x "$runtime" ]; then
+  step "fetch Node $version for $platform, as package-lock.json has it"
+fi
+if [ "$dry_run" = no ] && [ ! -x "$runtime" ]; then
+  (cd "$work" && npm pack --silent "node-$platform@$version" >/dev/null) || fail 'it cannot be fetched, see above. The host is as it was.'
+  # shellcheck disable=SC2016 # this is JavaScript
+  "$node" -e '
+    const [file, name] = process.argv.slice(1);
+    const { integrity } = require("./package-lock.json").packages[`node_modules/${name}`];
+    const made = crypto.createHash("sha512").update(fs.readFileSync(file)).digest("base64");
+    process.exit(integrity === `sha512-${made}` ? 0 : 1);
+  ' "$work/node-$platform-$version.tgz" "node-$platform" || fail 'what was fetched is not what package-lock.json has. The host is as it was.'
+  tar -C "$work" -xzf "$work/node-$platform-$version.tgz" package/bin/node
+  runtime=$work/package/bin/node
+fi
 
 step "copy release $release to $place"
 if [ "$dry_run" = no ]; then

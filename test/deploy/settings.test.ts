@@ -78,6 +78,15 @@ test('a dry run prints each step, and does none', () => {
   assert.is(existsSync(join(shared, 'dist')), before);
 });
 
+if (spawnSync('shellcheck', ['--version']).status === 0)
+  test('a linter of shell scripts finds nothing', () => {
+    const scripts = ['deploy.sh', 'deploy/host.sh', '.ci/run'].map((name) => join(ROOT, name));
+    const { status, stdout } = spawnSync('shellcheck', scripts, { encoding: 'utf8' });
+    assert.equal([status, stdout], [0, '']);
+  });
+else if (process.env.CI === 'true') throw new Error('the shell scripts are read by shellcheck, which is not here');
+else console.log('skipped: shell scripts are read by shellcheck (apt-get install shellcheck)');
+
 test('a command line that it does not know is one line and exit 2', () => {
   for (const args of [['--dryrun'], ['now'], ['--dry-run', '--dry-run']]) {
     const { status, stdout, stderr } = dryRun(lines(GOOD), args);
