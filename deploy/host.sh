@@ -43,6 +43,8 @@ else
   service() { as_root systemctl "$@" 9>&-; }
 fi
 
+journal() { if [ "$KIND" = user ]; then journalctl --user "$@"; else as_root journalctl "$@"; fi; }
+
 # Who the exchange runs as: never root.
 account() { if [ "$KIND" = root ]; then printf '%s' "$SERVICE"; else id -un; fi; }
 
@@ -87,15 +89,30 @@ runtime() {
 
 # --- one release ---------------------------------------------------------------------------------------------------------------
 
+# Whether this user's services may have namespaces: a service is started that has all of the sandbox and does nothing. (systemd-run could
+# do this in a line, and needs a bus that small hosts do not have.)
+may_sandbox() {
+  probe=$SERVICE-probe.service
+  mkdir -p "$UNITS"
+  {
+    printf '[Service]\nType=oneshot\nExecStart=/bin/true\n'
+    sed -n -e 's/^#sandbox //' -e "s|@WRITES@|$DIR|" -e '/^\(Private\|Protect\|ReadWritePaths\)/p' "$1"
+  } >"$UNITS/$probe"
+  may=yes
+  { service daemon-reload && service start "$probe"; } 2>/dev/null || may=no
+  rm -f "$UNITS/$probe"
+  service daemon-reload
+  service reset-failed "$probe" 2>/dev/null || :
+  [ "$may" = yes ]
+}
+
 # The unit of a release is kept with it: going back brings back the unit, too.
 write_unit() {
   template=$1/system.service
   sandbox='/^#sandbox /d'
   if [ "$KIND" = user ]; then
     template=$1/user.service
-    if systemd-run --user --wait --quiet --collect -p PrivateUsers=yes -p ProtectSystem=strict -p PrivateTmp=yes /bin/true 2>/dev/null; then
-      sandbox='s/^#sandbox //'
-    fi
+    if may_sandbox "$template"; then sandbox='s/^#sandbox //'; fi
   fi
   writes="$DIR/logs $DIR/cache"
   [ "$DATA_DIR" = memory ] || writes="$DATA_DIR $writes"
@@ -168,7 +185,7 @@ comes_up() {
     seconds=$((seconds + 1))
   done
   say 'it is not ready. What the service says:'
-  service status --no-pager --full --lines=15 "$SERVICE.service" 2>&1 | sed 's/^/    /' || :
+  journal --no-pager --output=cat --lines=30 --unit="$SERVICE.service" 2>&1 | sed 's/^/    /' || :
   if [ -f "$DIR/logs/server.log" ]; then
     say 'and the end of logs/server.log:'
     as_root tail -n 10 "$DIR/logs/server.log" | sed 's/^/    /' || :

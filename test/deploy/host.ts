@@ -49,7 +49,7 @@ export async function startHost(): Promise<Host> {
   for (const name of ['bin', 'etc', 'state', 'home', 'home/ada', 'opt']) mkdirSync(at(name));
   chmodSync(at('state'), 0o777);
   const node = process.execPath;
-  for (const name of ['systemctl', 'loginctl', 'systemd-run']) {
+  for (const name of ['systemctl', 'journalctl', 'loginctl']) {
     const script = `#!/bin/sh\nexec '${node}' --disable-warning=ExperimentalWarning '${STAND_IN}' ${name} "$@"\n`;
     writeFileSync(join(at('bin'), name), script, { mode: 0o755 });
   }

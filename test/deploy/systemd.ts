@@ -1,5 +1,5 @@
 /**
- * A stand-in for systemd, as far as deploy.sh asks for it: `systemd.ts systemctl|loginctl|systemd-run …`. What a unit starts, it really
+ * A stand-in for systemd, as far as deploy.sh asks for it: `systemd.ts systemctl|journalctl|loginctl …`. What a unit starts, it really
  * starts, as the unit's user and with the unit's environment alone, watches, and starts again when it fails. STATE is its folder.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -133,6 +133,17 @@ function systemctl(args: string[]): void {
       stop(unit);
       start(unit, isUser);
       return;
+    case 'start': {
+      // One that does nothing, to see whether its sandbox can be had.
+      const text = readFileSync(unitFile(unit, isUser), 'utf8');
+      if (values(text, 'Type')[0] !== 'oneshot' || values(text, 'ExecStart')[0] !== '/bin/true')
+        fail(`not for ${unit}`);
+      if (values(text, 'PrivateUsers')[0] === 'yes' && existsSync(join(STATE, 'no-namespaces')))
+        fail('status=226/NAMESPACE');
+      return;
+    }
+    case 'reset-failed':
+      return;
     case 'is-active':
     case 'is-failed':
       process.exitCode = `is-${state.active}` === verb ? 0 : 3;
@@ -141,18 +152,15 @@ function systemctl(args: string[]): void {
       if (option('property') !== 'NRestarts') fail(`no property ${option('property')}`);
       process.stdout.write(`${state.restarts}\n`);
       return;
-    case 'status':
-      process.stdout.write(`● ${unit}: ${state.active}\n`);
-      process.stdout.write(
-        readFileSync(join(STATE, `${unit}.journal`), 'utf8')
-          .split('\n')
-          .slice(-15)
-          .join('\n'),
-      );
-      return;
     default:
       fail(`Unknown command verb ${verb}.`);
   }
+}
+
+function journalctl(args: string[]): void {
+  const unit = args.find((arg) => arg.startsWith('--unit='))?.slice('--unit='.length);
+  const file = join(STATE, `${unit}.journal`);
+  process.stdout.write(readFileSync(file, 'utf8').split('\n').slice(-15).join('\n'));
 }
 
 function loginctl([verb = '', user]: string[]): void {
@@ -171,6 +179,6 @@ mkdirSync(STATE, { recursive: true });
 const [program, ...args] = process.argv.slice(2);
 if (program === 'systemctl') systemctl(args);
 else if (program === 'loginctl') loginctl(args);
-else if (program === 'systemd-run') process.exitCode = existsSync(join(STATE, 'no-namespaces')) ? 1 : 0;
+else if (program === 'journalctl') journalctl(args);
 else if (program === 'watch') watch(args[0] ?? '', args[1] === 'user');
 else fail(`there is no stand-in for ${program}`);
