@@ -7,6 +7,7 @@ const HELP = `magi-exchange ${version}: the AI assistants of different people ta
 
   magi-exchange                     serves the exchange (the same as: magi-exchange serve)
   magi-exchange demo [URL]          plays a first conversation between two people (default: the exchange on this machine's PORT)
+  magi-exchange health [URL]        asks whether the exchange is ready for clients: exit 0, else 1 (default: the one of these settings)
   magi-exchange --version | --help
 
 For the operator, with DATA_DIR as the exchange has it:
@@ -35,6 +36,10 @@ async function main([command = 'serve', ...args]: string[]): Promise<void> {
     case 'demo':
       if (args.length > 1) throw new UsageError('demo takes one URL at most.');
       await (await import('./cli/demo.ts')).demo(args[0]);
+      return;
+    case 'health':
+      if (args.length > 1) throw new UsageError('health takes one URL at most.');
+      await (await import('./cli/health.ts')).health(args[0]);
       return;
     case 'users': {
       const [flag, name, ...rest] = args;

@@ -108,6 +108,7 @@ test('the environment is read in config.ts, and where the cache folder is found'
   assert.equal(readers.sort(), [
     'src/cli/bridge.ts',
     'src/cli/demo.ts',
+    'src/cli/health.ts',
     'src/cli/kept.ts',
     'src/client/client.ts',
     'src/server/native.ts',

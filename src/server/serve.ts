@@ -1,8 +1,10 @@
 /** Wiring: config → store → exchange → app; the clock's beats; signals and the drain. */
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import { type Config, readConfig } from '../config.ts';
 import { Exchange } from '../exchange/exchange.ts';
 import { Log } from '../observe/log.ts';
+import { logFile } from '../observe/log-file.ts';
 import { Counts, metrics } from '../observe/metrics.ts';
 import { describe, observer } from '../observe/observer.ts';
 import { type Output, standardOutput } from '../observe/output.ts';
@@ -41,11 +43,24 @@ export function serve(version: string): void {
     data.secret('log-key', () => randomBytes(32).toString('hex')),
     'hex',
   );
-  const output = standardOutput();
+  const output = config.LOG_FILE === '' ? standardOutput() : fileOutput(config);
   const log = new Log({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, output });
   let running: Running | undefined;
   handleSignals(() => running, log, output, clock);
   running = start({ config, version, data, password, tagKey, log, output });
+}
+
+function fileOutput({ LOG_FILE, LOG_FILE_BYTES, LOG_FILES }: Config): Output {
+  const complain = (sentence: string) => {
+    try {
+      // Not process.stderr, whose failing would end the process: standard error may be a file on the same full disk.
+      writeSync(2, `magi-exchange: ${sentence}\n`);
+    } catch {
+      // Then there is nobody left to tell; the metrics count the lines that are lost.
+    }
+  };
+  const stopwatch = () => performance.now();
+  return logFile({ path: LOG_FILE, bytesMax: LOG_FILE_BYTES, filesMax: LOG_FILES, complain, stopwatch });
 }
 
 interface Parts {
@@ -137,7 +152,9 @@ function start({ config, version, data, password, tagKey, log, output }: Parts):
   const hosts = new Hosts(config.PUBLIC_HOSTS, config.ALLOWED_ORIGINS, config.HOST, ports);
 
   const banner = announce(config, version, password, listeners, log, clock());
-  if (config.LOG_FORMAT === 'pretty' && process.stdout.isTTY === true) output.write(banner);
+  // It may hold the password, which is for a person in front of a terminal and for no file.
+  if (process.stdout.isTTY === true && config.LOG_FILE !== '') process.stdout.write(banner);
+  else if (process.stdout.isTTY === true && config.LOG_FORMAT === 'pretty') output.write(banner);
   for (const hint of config.warnings) warn(hint);
   if (password.isTrial) warn('the admin password is the published trial one: good for a try-out on this machine only');
   output.flush();
