@@ -68,8 +68,13 @@ async function join(port: number, at: number): Promise<Client> {
   return client;
 }
 
+interface Round {
+  readonly idle: Measured;
+  readonly viewed: Measured;
+}
+
 /** One exchange, first without viewers and then with them. */
-async function round(users: number): Promise<{ idle: Measured; viewed: Measured }> {
+async function round(users: number): Promise<Round> {
   const exchange = ROWS.find(({ name }) => name === 'exchange');
   if (exchange === undefined) throw new Error('there is no exchange to measure');
   const server = await startRow(exchange);
@@ -96,12 +101,14 @@ async function round(users: number): Promise<{ idle: Measured; viewed: Measured 
 
 const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
 
-console.log(`\n${viewersWanted} viewers of the dashboard, ${rounds} rounds of ${seconds} s (ulimit -n ${openFilesMax()})`);
+console.log(
+  `\n${viewersWanted} viewers of the dashboard, ${rounds} rounds of ${seconds} s (ulimit -n ${openFilesMax()})`,
+);
 const lines: string[][] = [];
 for (const users of USERS) {
-  const results = [];
+  const results: Round[] = [];
   for (let at = 0; at < rounds; at++) results.push(await round(users));
-  const middle = (read: (result: (typeof results)[number]) => number) => median(results.map(read));
+  const middle = (read: (result: Round) => number) => median(results.map(read));
   const cost = middle(({ idle, viewed }) => viewed.share - idle.share);
   lines.push([
     String(users),

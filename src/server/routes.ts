@@ -16,7 +16,15 @@ export interface PublicParts {
   readonly adminRefusal: (request: Request) => Reply | undefined;
 }
 
-export function publicRoutes({ page, stats, history, metrics, isReady, isLoopback, adminRefusal }: PublicParts): Routes {
+export function publicRoutes({
+  page,
+  stats,
+  history,
+  metrics,
+  isReady,
+  isLoopback,
+  adminRefusal,
+}: PublicParts): Routes {
   const upgradeOnly: Handler = () => json(426, { error: 'Open a WebSocket here.' }, { Upgrade: 'websocket' });
   const [brotli, gzip] = [Buffer.from(page.brotli, 'base64'), Buffer.from(page.gzip, 'base64')];
   return {
