@@ -42,7 +42,7 @@ function drawNow(): void {
   isDrawing = false;
   shown = pointsOf(range);
   for (const { measure, plot } of charts) {
-    const columns = measure.columns(range).map((read) => shown.points.map((point) => (point && read(point)) ?? null));
+    const columns = measure.columns.map((read) => shown.points.map((point) => (point && read(point)) ?? null));
     plot.setData([shown.times, ...columns]);
   }
   tell();
@@ -53,11 +53,12 @@ function tell(): void {
   for (const { measure, place, plot } of charts) {
     const at = plot.cursor.idx;
     const note = part(`chart-${measure.id}-note`);
-    say(note, typeof at === 'number' ? momentIn(measure, at) : measure.summary(known(), range));
+    const summary = measure.summary(known());
+    const ofRange = measure.hasRoom ? `${summary} in ${range.words}` : summary;
+    say(note, typeof at === 'number' ? momentIn(measure, at) : ofRange);
     note.classList.toggle('pointed', typeof at === 'number');
     // Not under the finger of somebody who is reading it: a screen reader would begin anew with every push.
-    if (place !== document.activeElement)
-      place.ariaLabel = `${measure.name}, ${range.words}: ${measure.summary(known(), range)}`;
+    if (place !== document.activeElement) place.ariaLabel = `${measure.name}, ${range.words}: ${summary}`;
   }
 }
 
@@ -75,30 +76,32 @@ function momentIn(measure: Measure, at: number): string {
 
 function draw(measure: Measure): Chart {
   const place = part(`chart-${measure.id}`);
-  const plot = new uPlot(options(measure), [[], ...measure.columns(range).map(() => [])], place);
+  const plot = new uPlot(options(measure), [[], ...measure.columns.map(() => [])], place);
   // The plot lies inside a box whose size does not depend on it, so this cannot go round in circles.
   new ResizeObserver(() => {
     plot.setSize({ width: place.clientWidth, height: place.clientHeight });
   }).observe(place);
-  exploreByKey(place, plot, measure);
+  exploreByKey(place, measure);
   return { measure, place, plot };
 }
 
 /** The chart is a slider over its moments: arrows, Page and Home and End move along it, Escape lets go. */
-function exploreByKey(place: HTMLElement, plot: uPlot, measure: Measure): void {
+function exploreByKey(place: HTMLElement, measure: Measure): void {
   place.tabIndex = 0;
   place.role = 'slider';
   place.ariaValueMin = '0';
   let at = range.length - 1;
   const point = (index: number) => {
     at = Math.max(0, Math.min(range.length - 1, index));
-    plot.setCursor({ left: plot.valToPos(shown.times[at] ?? 0, 'x'), top: 1 });
+    for (const { plot } of charts) plot.setCursor({ left: plot.valToPos(shown.times[at] ?? 0, 'x'), top: 1 });
     place.ariaValueMax = String(range.length - 1);
     place.ariaValueNow = String(at);
     // Said when somebody moves, not with every push: a screen reader reads each change of the slider that has the focus.
     place.ariaValueText = momentIn(measure, at);
   };
-  const letGo = () => plot.setCursor({ left: -10, top: -10 });
+  const letGo = () => {
+    for (const { plot } of charts) plot.setCursor({ left: -10, top: -10 });
+  };
   place.ariaValueNow = place.ariaValueMax = String(at);
   place.ariaValueText = 'now';
   place.addEventListener('keydown', (event) => {
@@ -160,7 +163,7 @@ function options(measure: Measure): uPlot.Options {
         values: (_plot, splits) => splits.map((value) => (value === 0 ? '0' : measure.axis(value))),
       },
     ],
-    series: [{}, ...measure.columns(range).map((_, index) => series(measure, index))],
+    series: [{}, ...measure.columns.map((_, index) => series(measure, index))],
     hooks: { draw: isBars ? [ticks] : [ticks, (plot) => head(plot, measure)], setCursor: [tell] },
   };
 }

@@ -1,5 +1,5 @@
 /** What each chart shows, and how it is said. */
-import type { Point, Range } from './history.ts';
+import type { Point } from './history.ts';
 import { count, duration, plural, rate, rough } from './words.ts';
 
 export interface Measure {
@@ -10,14 +10,16 @@ export interface Measure {
   readonly shape: 'line' | 'steps' | 'bars';
   readonly read: (point: Point) => number | null;
   /** The lines of the chart: first the one that is read. */
-  readonly columns: (range: Range) => readonly ((point: Point) => number | null)[];
+  readonly columns: readonly ((point: Point) => number | null)[];
   /** A value in words. */
   readonly words: (value: number) => string;
   readonly axis: (value: number) => string;
   /** The top of the axis while everything is small, so that a flat line does not look like a mountain. */
   readonly roofMin: number;
   /** What all the points together amount to. */
-  readonly summary: (points: readonly Point[], range: Range) => string;
+  readonly summary: (points: readonly Point[]) => string;
+  /** Where there is room, also of which range. */
+  readonly hasRoom?: true;
 }
 
 const messages = ([, mean]: Point) => mean;
@@ -42,14 +44,15 @@ export const MEASURES: readonly Measure[] = [
     tone: 'traffic',
     shape: 'line',
     read: messages,
-    columns: () => [messages, peak],
+    columns: [messages, peak],
     words: (value) => `${rate(value)}/s`,
     axis: rough,
     roofMin: 4,
-    summary: (points, range) =>
+    summary: (points) =>
       most(points, peak) === 0
-        ? `quiet in ${range.words}`
-        : `peak ${rate(most(points, peak))}, mean ${rate(sum(points, messages) / points.length)} in ${range.words}`,
+        ? 'quiet'
+        : `peak ${rate(most(points, peak))}, mean ${rate(sum(points, messages) / points.length)}`,
+    hasRoom: true,
   },
   {
     id: 'clients',
@@ -57,7 +60,7 @@ export const MEASURES: readonly Measure[] = [
     tone: 'traffic',
     shape: 'steps',
     read: clients,
-    columns: () => [clients],
+    columns: [clients],
     words: (value) => plural(value, 'client', 'clients'),
     axis: rough,
     roofMin: 4,
@@ -69,7 +72,7 @@ export const MEASURES: readonly Measure[] = [
     tone: 'health',
     shape: 'line',
     read: delay,
-    columns: () => [delay],
+    columns: [delay],
     words: duration,
     axis: duration,
     roofMin: 2_000,
@@ -81,7 +84,7 @@ export const MEASURES: readonly Measure[] = [
     tone: 'health',
     shape: 'line',
     read: handling,
-    columns: () => [handling],
+    columns: [handling],
     words: duration,
     axis: duration,
     roofMin: 100,
@@ -94,13 +97,14 @@ export const MEASURES: readonly Measure[] = [
     tone: 'refused',
     shape: 'bars',
     read: refused,
-    columns: () => [refused],
+    columns: [refused],
     words: (value) => `${count(value)} refused`,
     axis: rough,
     roofMin: 4,
-    summary: (points, range) => {
+    summary: (points) => {
       const total = sum(points, refused);
-      return total === 0 ? `nothing in ${range.words}` : `${count(total)} in ${range.words}`;
+      return total === 0 ? 'nothing' : count(total);
     },
+    hasRoom: true,
   },
 ];

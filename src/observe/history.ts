@@ -51,11 +51,12 @@ export class History {
     const elapsed = (now - this.#before) / 1000;
     this.#before = now;
     this.#json = undefined;
-    // A clock that was set, or a machine that slept: what was counted is put into the one second that is sure to have been.
-    const isKnown = elapsed >= 0.5 && elapsed < COVERED_SECONDS_MAX;
-    const rate = messages / (isKnown ? elapsed : 1);
+    // Whole seconds, so that nothing is counted twice or lost. A clock that was set, or a machine that slept: what was counted is put
+    // into the one second that is sure to have been.
+    const seconds = elapsed < COVERED_SECONDS_MAX ? Math.max(1, Math.round(elapsed)) : 1;
+    const rate = messages / seconds;
     const end = Math.round(now / 1000);
-    for (let time = end - (isKnown ? Math.max(1, Math.round(elapsed)) : 1) + 1; time <= end; time++)
+    for (let time = end - seconds + 1; time <= end; time++)
       for (const ring of this.#rings) ring.add(time, rate, clients, delayMs);
     for (const ring of this.#rings) ring.addHandled(handling, refused);
   }
