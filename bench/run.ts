@@ -12,7 +12,7 @@ import { type Effort, type Figures, median, relay, relayTable, SETTINGS, table }
 
 const USAGE = `usage: node bench/run.ts [options]
   --quick               one short round, fewer idle clients: to see that it works, not to quote
-  --only relay,keyed,idle,parts,start,store
+  --only relay,keyed,idle,parts,start,store,viewers
   --rows exchange,floor,ws,socketio
   --pairs N             pairs of guests (100)
   --seconds N           measured seconds of each round (5)
@@ -23,7 +23,7 @@ const USAGE = `usage: node bench/run.ts [options]
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'relay,keyed,idle,start,parts,store' },
+    only: { type: 'string', default: 'relay,keyed,idle,start,parts,store,viewers' },
     rows: { type: 'string', default: ROWS.map(({ name }) => name).join() },
     pairs: { type: 'string', default: '100' },
     seconds: { type: 'string' },
@@ -146,5 +146,6 @@ if (only.includes('keyed'))
 if (only.includes('idle')) await idle();
 if (only.includes('parts')) await parts('bench/parts.ts');
 if (only.includes('store')) await parts('bench/store.ts');
+if (only.includes('viewers')) await parts('bench/viewers.ts', flags.quick ? ['--rounds', '1', '--seconds', '3'] : []);
 if (asked.length > 0) console.log(`\n${asked.join('\n')}`);
 if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(result, null, 2)}\n`);
