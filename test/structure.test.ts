@@ -96,7 +96,13 @@ test('protocol and exchange know nothing of the world', () => {
 
 test('the environment is read in config.ts, and where the cache folder is found', () => {
   const readers = sources.filter(({ text }) => /process\.env\b/.test(text)).map(({ path }) => path);
-  assert.equal(readers.sort(), ['src/cli/demo.ts', 'src/cli/kept.ts', 'src/server/native.ts', 'src/server/serve.ts']);
+  assert.equal(readers.sort(), [
+    'src/cli/demo.ts',
+    'src/cli/kept.ts',
+    'src/client/client.ts',
+    'src/server/native.ts',
+    'src/server/serve.ts',
+  ]);
   for (const { path, text } of sources.filter(({ path }) => path !== 'src/server/native.ts'))
     assert.not.match(text, /process\.env\.\w|\} = process\.env/, path);
 });

@@ -3,9 +3,9 @@
  * it is nobody else's news.
  */
 
-import type { Answer, AskOptions } from './client.ts';
 import { MagiError } from './errors.ts';
 import type { Entry } from './inbox.ts';
+import type { Answer, AskOptions } from './options.ts';
 import type { Session } from './session.ts';
 
 /** While a process waits for answers it says so again before this is over; when it is killed, its answers are news after that. */

@@ -6,89 +6,23 @@
 import { Arrivals } from './arrivals.ts';
 import type { Database } from './database.ts';
 import { MagiError } from './errors.ts';
-import type { Friend, KeyChange, Policy } from './friends.ts';
+import type { Friend, Policy } from './friends.ts';
 import { openHome } from './home.ts';
-import type { Identity } from './identity.ts';
 import type { Entry, Page } from './inbox.ts';
-import type { Backoff } from './link.ts';
-import type { Outgoing, Status } from './outbox.ts';
+import type { Answer, Asked, AskOptions, ClientOptions, Parts, QuestionOptions } from './options.ts';
+import type { Outgoing } from './outbox.ts';
 import { Question } from './question.ts';
-import type { Message } from './replies.ts';
 import type { Posted } from './sender.ts';
 import { Session } from './session.ts';
-import { type Given, readSettings } from './settings.ts';
+import { readSettings } from './settings.ts';
 
 /** How soon what another process has put into the file is noticed. */
 const LOOK_MS = 100;
+const NO_QUESTION = new MagiError('unknown_id', 'This is no question.');
 const LOOK_MS_MAX = 10_000;
 const FORGET_MS = 60 * 60 * 1000;
 /** Which friends' questions are brought when nobody says otherwise. */
 const HEARD: readonly Policy[] = ['hold', 'ask', 'auto'];
-
-/** What the owner of a client may want to know while it works. They must not throw. */
-export interface ClientEvents {
-  /** A friend came, went, connected or left. */
-  readonly presence?: (
-    message: Message<'friend_connected' | 'friend_disconnected' | 'friend_online' | 'friend_away'>,
-  ) => void;
-  /** Nothing is sent to this friend, and nothing of theirs is shown, until `trust`. */
-  readonly keyChanged?: (change: KeyChange) => void;
-  readonly identified?: (message: Message<'identified'>) => void;
-  /** `willReturn` false: another client took this one's place, or the exchange refused the name. */
-  readonly closed?: (code: number, willReturn: boolean) => void;
-  /** An error that belongs to nothing that is waited for, or a disk that refuses. */
-  readonly trouble?: (error: unknown) => void;
-  /** A message or a receipt is safe and was not here before, in this process. */
-  readonly arrived?: (entry: Entry) => void;
-  /** What became of a message of this user, also of one that an earlier process had to leave: who has it, or why nobody will. */
-  readonly settled?: (message: Outgoing, outcome: Status | MagiError) => void;
-}
-
-export interface ClientOptions extends Given {
-  readonly on?: ClientEvents;
-  /** Pauses before it dials again. Default: random, up to 250 ms at first, up to 30 s at last. */
-  readonly backoff?: Backoff;
-}
-
-export interface AskOptions {
-  /** Milliseconds; then `no_answer_yet`, and the answer comes to the inbox. Default: as long as it takes. */
-  readonly timeout?: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface Answer {
-  /** The id of the question. */
-  readonly id: string;
-  /** The friend's username. */
-  readonly from: string;
-  readonly text: string;
-  /** When it arrived, in milliseconds since the epoch. */
-  readonly at: number;
-}
-
-export interface Asked {
-  readonly id: string;
-  /** Who has it now. Rejected with MagiError. */
-  readonly sent: Promise<Status>;
-  readonly answer: Promise<Answer>;
-}
-
-export interface QuestionOptions {
-  readonly signal?: AbortSignal;
-  /** Only those of friends with one of these policies. Default: all but `mute`. */
-  readonly policies?: readonly Policy[];
-}
-
-/** What one client is made of. @internal */
-export interface Parts {
-  readonly url: string;
-  readonly username: string;
-  readonly nickname?: string | undefined;
-  readonly identity?: Identity | undefined;
-  readonly database: Database;
-  readonly backoff?: Backoff | undefined;
-  readonly on?: ClientEvents | undefined;
-}
 
 /**
  * Opens a client for the user's folder. What is not given comes from MAGI_SERVER, MAGI_USERNAME, MAGI_NICKNAME, MAGI_HOME and
@@ -247,6 +181,49 @@ export class Client {
     return new Question(entry, { database: this.#database, inbox, sender, process });
   }
 
+  // --- drafts: what waits for the owner's word ---------------------------------------------------------------------------------
+
+  /** Keeps a question, or an answer to a question, until `approve`. Returns its id. Rejected with MagiError as `ask`. */
+  async draft(kind: 'question' | 'answer', friend: string, text: string, replyTo?: string): Promise<string> {
+    return await this.#session.sender.draft({ kind, to: this.friend(friend).username, content: text, replyTo });
+  }
+
+  /** Oldest first. */
+  drafts(): Outgoing[] {
+    return this.#session.outbox.drafts();
+  }
+
+  /** Sends a draft, named by its id or by how that begins. Throws `unknown_id`; rejected with `already_answered` or `claimed`. */
+  approve(id: string): Asked {
+    const draft = this.#drafted(id);
+    void this.identify().catch(() => {});
+    const { inbox, sender, process } = this.#session;
+    const question = draft.kind === 'answer' ? inbox.findQuestion(draft.replyTo ?? '') : undefined;
+    const posted = sender.approve(draft, () => {
+      if (question !== undefined && !inbox.finish(question.number, process, 'answered', Date.now()))
+        throw new MagiError('already_answered', 'You have answered or declined this question already.', {
+          id: draft.id,
+        });
+    });
+    void this.#session.friends.ownerActed(draft.to).catch(() => {});
+    const isQuestion = draft.kind === 'question';
+    const answer = isQuestion ? this.#arrivals.wait(posted, draft.to, {}) : Promise.reject(NO_QUESTION);
+    answer.catch(() => {});
+    return { id: draft.id, sent: posted.sent, answer };
+  }
+
+  /** Forgets a draft. Throws `unknown_id`. */
+  async discard(id: string): Promise<void> {
+    const draft = this.#drafted(id);
+    await this.#database.write(() => this.#session.outbox.discard(draft.id));
+  }
+
+  #drafted(id: string): Outgoing {
+    const draft = this.#session.outbox.findDraft(id);
+    if (draft === undefined) throw new MagiError('unknown_id', 'There is no such draft.', { id });
+    return draft;
+  }
+
   // --- what is kept ------------------------------------------------------------------------------------------------------------
 
   inbox(page: Page): Entry[] {
@@ -261,6 +238,31 @@ export class Client {
   /** Open questions that no process is answering, answers that no process waits for, messages that nobody has taken over yet. */
   waiting(): { questions: number; answers: number; unsent: number } {
     return { ...this.#session.inbox.waiting(Date.now()), unsent: this.#session.outbox.size };
+  }
+
+  /** The question with this id or number, whatever became of it. */
+  findQuestion(idOrNumber: string): Entry | undefined {
+    return this.#session.inbox.findQuestion(idOrNumber);
+  }
+
+  /** The same question to the same friend, asked less than `milliseconds` ago and not answered yet. */
+  findOpen(friend: string, text: string, milliseconds: number): Outgoing | undefined {
+    return this.#session.outbox.findOpen(this.friend(friend).username, text, Date.now() - milliseconds);
+  }
+
+  /** The owner has had a hand in what goes to this friend: what assistants said by themselves is counted anew. */
+  async ownerActed(friend: string): Promise<void> {
+    await this.#session.friends.ownerActed(friend);
+  }
+
+  /** Nothing goes to this friend from now on without the owner. False if that was so already. */
+  async pause(friend: string): Promise<boolean> {
+    return await this.#session.friends.pause(friend);
+  }
+
+  /** Messages that went to this friend in the last `milliseconds` and since the owner last had a hand in it. */
+  sentUnseen(friend: string, milliseconds: number): number {
+    return this.#session.friends.sentUnseen(friend, Date.now() - milliseconds);
   }
 
   /** The newest questions of this user and what became of them, newest first. */

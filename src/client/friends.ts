@@ -36,6 +36,8 @@ export interface Friend {
   /** Another key than the known one was seen. Nothing is sent or shown until `trust`. */
   readonly change: KeyChange | undefined;
   readonly metAt: number;
+  /** Since when nothing goes to this friend without the owner, because assistants went back and forth too long; 0: it is not so. */
+  readonly pausedAt: number;
 }
 
 export interface KeyChange {
@@ -163,9 +165,32 @@ export class Friends {
     );
   }
 
+  /** An act of the owner. */
   async setPolicy(username: string, policy: Policy): Promise<void> {
-    const sql = 'UPDATE friends SET policy = ? WHERE name = ?';
-    await this.#database.write(() => this.#database.run(sql, policy, usernameKey(username)));
+    const sql = 'UPDATE friends SET policy = ?, owner_at = ?, paused_at = 0 WHERE name = ?';
+    await this.#database.write(() => this.#database.run(sql, policy, Date.now(), usernameKey(username)));
+  }
+
+  /** The owner has had a hand in what goes to this friend: what assistants said by themselves is counted anew. */
+  async ownerActed(username: string): Promise<void> {
+    const sql = 'UPDATE friends SET owner_at = ?, paused_at = 0 WHERE name = ?';
+    await this.#database.write(() => this.#database.run(sql, Date.now(), usernameKey(username)));
+  }
+
+  /** Nothing goes to this friend from now on without the owner. False if that was so already. */
+  async pause(username: string): Promise<boolean> {
+    const sql = 'UPDATE friends SET paused_at = ? WHERE name = ? AND paused_at = 0';
+    return await this.#database.write(() => this.#database.run(sql, Date.now(), usernameKey(username)) === 1);
+  }
+
+  /** Messages that went to this friend since then and since the owner last had a hand in it. */
+  sentUnseen(username: string, since: number): number {
+    const row = this.#database.get(
+      `SELECT count(*) AS n FROM sent JOIN friends ON friends.name = sent.friend
+       WHERE sent.friend = ? AND sent.at > max(?, owner_at) AND state NOT IN ('draft', 'refused') AND kind != 'declined'`,
+      ...[usernameKey(username), since],
+    );
+    return Number(row?.n);
   }
 }
 
@@ -183,6 +208,7 @@ function friendOf(row: Row): Friend {
     isDurable: row.is_durable === 1,
     change: row.is_changed === 1 ? { username, pinned: publicKey ?? '', offered: text(row.offered_key) } : undefined,
     metAt: Number(row.met_at),
+    pausedAt: Number(row.paused_at),
   };
 }
 

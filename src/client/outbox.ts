@@ -113,6 +113,12 @@ export class Outbox {
     });
   }
 
+  /** The draft with this id, or the only one whose id begins so. */
+  findDraft(id: string): Outgoing | undefined {
+    const found = this.drafts().filter((draft) => id !== '' && draft.id.startsWith(id));
+    return found.find((draft) => draft.id === id) ?? (found.length === 1 ? found[0] : undefined);
+  }
+
   /** Inside a transaction: the owner has agreed to a draft. False if there is none. */
   approve(id: string, owner: string, now: number): boolean {
     const sql = `UPDATE sent SET state = 'waiting', owner = ?, at = ? WHERE id = ? AND state = 'draft'`;

@@ -70,34 +70,46 @@ export class Sender {
   /** `also` is done in the same transaction, before; what it throws is the reason why nothing is sent. */
   post(letter: Letter, also: () => void = () => {}): Posted {
     const id = randomBytes(16).toString('base64url');
-    const { promise: sent, ...settle } = Promise.withResolvers<Status>();
+    const { process } = this.#options;
+    return this.#posted(id, () => {
+      const refused = this.#refusal(letter);
+      if (refused !== undefined) throw refused;
+      also();
+      this.#outbox.add({ ...letter, id, at: Date.now(), state: 'waiting', owner: process });
+    });
+  }
+
+  #posted(id: string, keep: () => void): Posted {
+    const waiting = Promise.withResolvers<Status>();
     // Who does not care for it must not be ended by it.
-    sent.catch(() => {});
-    this.#waiting.set(id, { promise: sent, ...settle });
-    const refused = this.#refusal(letter);
-    const kept =
-      refused === undefined
-        ? this.#database.write(() => {
-            also();
-            this.#outbox.add({ ...letter, id, at: Date.now(), state: 'waiting', owner: this.#options.process });
-          })
-        : Promise.reject(refused);
+    waiting.promise.catch(() => {});
+    this.#waiting.set(id, waiting);
+    const kept = this.#database.write(keep);
     kept.then(
       () => this.#sendOne(id),
       (error) => this.#end(id, error),
     );
-    return { id, kept, sent };
+    return { id, kept, sent: waiting.promise };
   }
 
-  /** A draft that the owner has agreed to; undefined if there is none. */
-  async approve(id: string): Promise<Posted | undefined> {
+  /** Keeps it until the owner has agreed to it. Rejected with MagiError as `post`. */
+  async draft(letter: Letter): Promise<string> {
+    const id = randomBytes(16).toString('base64url');
+    const refused = this.#refusal(letter);
+    if (refused !== undefined) throw refused;
+    const draft = { ...letter, id, at: Date.now(), state: 'draft', owner: this.#options.process } as const;
+    await this.#database.write(() => this.#outbox.add(draft));
+    return id;
+  }
+
+  /** Sends a draft that the owner has agreed to. `also` as in `post`. */
+  approve({ id }: Outgoing, also: () => void): Posted {
     const { process } = this.#options;
-    const { promise: sent, ...settle } = Promise.withResolvers<Status>();
-    sent.catch(() => {});
-    if (!(await this.#database.write(() => this.#outbox.approve(id, process, Date.now())))) return undefined;
-    this.#waiting.set(id, { promise: sent, ...settle });
-    this.#sendOne(id);
-    return { id, kept: Promise.resolve(), sent };
+    return this.#posted(id, () => {
+      also();
+      if (!this.#outbox.approve(id, process, Date.now()))
+        throw new MagiError('unknown_id', 'This draft has been sent or discarded already.', { id });
+    });
   }
 
   /** The exchange is there: everything that waits goes to it. */

@@ -143,10 +143,6 @@ export class Session {
     await this.friends.forget(to);
   }
 
-  async listConnections(): Promise<Message<'connections'>['connections']> {
-    return (await this.request({ type: 'list_connections' }, 'connections')).connections;
-  }
-
   /** Tells the friend that their question was seen. What is said while the exchange is away waits in memory. */
   read({ from, id }: Entry): void {
     const receipt = { type: 'receipt', id, to: from, status: 'read' };
@@ -253,7 +249,8 @@ export class Session {
     else if (type === 'connected_to_friend' || type === 'friend_connected') {
       const isDurable = message.durable;
       // A durable connection joins two keys: which, the list says if this message does not.
-      if (isDurable && friend.publicKey === undefined) await this.listConnections().catch(() => {});
+      if (isDurable && friend.publicKey === undefined)
+        await this.request({ type: 'list_connections' }, 'connections').catch(() => {});
       else await this.#see(friend, { connectionId, isDurable });
     } else if (friend.publicKey !== undefined) await this.#see(friend);
     if (type !== 'connected_to_friend') this.#options.on.presence(message);

@@ -6,7 +6,8 @@ import type { DatabaseSync } from 'node:sqlite';
  * still read the file.
  *
  * friends: `name` and `friend` are usernames as they are compared. `local_name`: the nickname of the day on which the two connected; it
- * addresses, a later nickname does not. `is_changed`: another key than `public_key` was seen, `offered_key`.
+ * addresses, a later nickname does not. `is_changed`: another key than `public_key` was seen, `offered_key`. `owner_at`: when the owner
+ * last had a hand in what goes to this friend. `paused_at`: since when assistants may not write to them without the owner; 0: they may.
  * inbox: `news` is empty for questions and answers, which share one space of ids, and the status of a receipt, each told once.
  * sent: `owner` is the process that sends it; another one does when that is gone. `waits_until`: somebody waits for the answer.
  */
@@ -22,7 +23,9 @@ const MIGRATIONS = [
     policy TEXT NOT NULL DEFAULT 'hold',
     connection_id TEXT,
     is_durable INTEGER NOT NULL DEFAULT 0,
-    met_at INTEGER NOT NULL
+    met_at INTEGER NOT NULL,
+    owner_at INTEGER NOT NULL DEFAULT 0,
+    paused_at INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE TABLE inbox (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,10 +1,11 @@
 /** Users of the client in the tests: what they are told, in order, and a folder for what they keep. */
 import { join } from 'node:path';
-import { Client, type ClientEvents } from '../../src/client/client.ts';
+import { Client } from '../../src/client/client.ts';
 import { Database } from '../../src/client/database.ts';
 import { MagiError } from '../../src/client/errors.ts';
 import { openHome } from '../../src/client/home.ts';
 import { Identity } from '../../src/client/identity.ts';
+import type { ClientEvents } from '../../src/client/options.ts';
 import { eventually } from '../harness.ts';
 
 type Told = readonly [what: string, ...details: unknown[]];
