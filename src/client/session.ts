@@ -156,7 +156,7 @@ export class Session {
     this.#isClosed = true;
     this.#link.close();
     this.#receiver.closed();
-    this.sender.abandon();
+    this.sender.abandon(new MagiError('closed', 'The client was closed before anybody had taken this.'));
     this.#replies.lost();
     this.#identified.reject(new MagiError('closed', 'The client was closed.'));
     leave(this.process);
@@ -277,6 +277,7 @@ export class Session {
     }
     this.#refusal = MagiError.by(error);
     this.#identified.reject(this.#refusal);
+    this.sender.abandon(this.#refusal);
     this.#link.close();
   }
 
@@ -289,6 +290,7 @@ export class Session {
     if (!willReturn) {
       this.#refusal ??= new MagiError('replaced', `The exchange closed the socket with ${code}.`);
       this.#identified.reject(this.#refusal);
+      this.sender.abandon(this.#refusal);
     } else if (this.#identified.isDone) this.#identified = newIdentified();
     this.#options.on.closed(code, willReturn);
   }
