@@ -145,7 +145,7 @@ export class Client {
    * comes to the inbox; `declined`, `expired`, `left` when there will be none; or what the exchange refused.
    */
   async ask(friend: string, text: string, options: AskOptions = {}): Promise<Answer> {
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted) throw new MagiError('aborted', 'This was not asked.');
     return await this.post(friend, text, options).answer;
   }
 
@@ -160,6 +160,8 @@ export class Client {
   async answerTo(id: string, options: AskOptions = {}): Promise<Answer> {
     const question = this.session.outbox.find(id);
     if (question?.kind !== 'question') throw new MagiError('unknown_id', 'You have asked no such question.', { id });
+    void this.identify().catch(() => {});
+    this.#session.outbox.awaited([id], this.#arrivals.leaseEnd());
     return await this.#arrivals.wait({ id, sent: Promise.resolve() }, question.to, options);
   }
 

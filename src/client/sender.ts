@@ -59,6 +59,8 @@ export class Sender {
   readonly #sentAt = new Map<string, number>();
   readonly #waiting = new Map<string, PromiseWithResolvers<Status>>();
   #isOpen = false;
+  /** Why this client sends nothing any more. */
+  #abandoned: MagiError | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SenderOptions) {
@@ -84,7 +86,7 @@ export class Sender {
     // Who does not care for it must not be ended by it.
     waiting.promise.catch(() => {});
     this.#waiting.set(id, waiting);
-    const kept = this.#database.write(keep);
+    const kept = this.#abandoned === undefined ? this.#database.write(keep) : Promise.reject(this.#abandoned);
     kept.then(
       () => this.#sendOne(id),
       (error) => this.#end(id, error),
@@ -164,10 +166,10 @@ export class Sender {
   }
 
   /** Nothing that waits will be sent by this client; what is on disk is, by a later one. */
-  abandon(): void {
+  abandon(why: MagiError): void {
+    this.#abandoned = why;
     this.closed();
-    for (const id of [...this.#waiting.keys()])
-      this.#end(id, new MagiError('closed', 'The client was closed before anybody had taken this.', { id }));
+    for (const id of [...this.#waiting.keys()]) this.#end(id, why);
   }
 
   /** A guest's connections are gone with its socket, and so is what it had not said. */

@@ -147,7 +147,7 @@ export class Session {
     this.#receiver.flush();
     const gone = this.#link.close();
     this.#receiver.closed();
-    this.sender.abandon();
+    this.sender.abandon(new MagiError('closed', 'The client was closed before anybody had taken this.'));
     this.#replies.lost();
     this.#identified.reject(new MagiError('closed', 'The client was closed.'));
     leave(this.process);
@@ -270,6 +270,7 @@ export class Session {
     }
     this.#refusal = MagiError.by(error);
     this.#identified.reject(this.#refusal);
+    this.sender.abandon(this.#refusal);
     void this.#link.close();
   }
 
@@ -282,6 +283,7 @@ export class Session {
     if (!willReturn) {
       this.#refusal ??= new MagiError('replaced', `The exchange closed the socket with ${code}.`);
       this.#identified.reject(this.#refusal);
+      this.sender.abandon(this.#refusal);
     } else if (this.#identified.isDone) this.#identified = newIdentified();
     this.#options.on.closed(code, willReturn, reason);
   }
