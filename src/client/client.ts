@@ -161,7 +161,7 @@ export class Client {
     const question = this.session.outbox.find(id);
     if (question?.kind !== 'question') throw new MagiError('unknown_id', 'You have asked no such question.', { id });
     void this.identify().catch(() => {});
-    this.#session.outbox.awaited([id], this.#arrivals.leaseEnd());
+    this.session.outbox.awaited([id], this.#arrivals.leaseEnd());
     return await this.#arrivals.wait({ id, sent: Promise.resolve() }, question.to, options);
   }
 
