@@ -38,6 +38,10 @@ export function browserSuite(name: string) {
         throw new Error(missing);
       });
   }
+  // A page whose exchange is gone would go on asking for it, beside all the tests that follow.
+  test.afterEach(async () => {
+    for (const context of browser?.contexts() ?? []) await context.close();
+  });
   test.after(async () => {
     await browser?.close();
   });

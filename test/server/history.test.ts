@@ -35,7 +35,9 @@ test('seconds become points of all three ranges, and hold what happened in them'
     points.reduce((sum, point) => sum + (point[column] ?? 0), 0);
   const kept = await eventually(async () => {
     const [seconds] = await ranges();
-    return seconds !== undefined && total(seconds.points, 1) === 5 && total(seconds.points, 6) === 1 && ranges();
+    if (seconds === undefined || total(seconds.points, 6) !== 1) return false;
+    // A late second is shared among those that it stands for, to two decimals.
+    return Math.abs(total(seconds.points, 1) - 5) < 0.1 && ranges();
   }, 'five messages and a refusal in the seconds');
   assert.equal(
     kept.map(({ step, length }) => [step, length]),
