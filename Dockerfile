@@ -24,8 +24,8 @@ RUN export XDG_CACHE_HOME="$PWD/app/cache" DATA_DIR="$PWD/tried" PORT="${PORT:-8
 
 # --- what runs ---
 FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build --chown=65532:65532 /build/app/cache /app/cache
 COPY --from=build /build/app/node /build/app/magi-exchange.mjs /build/app/LICENSE /app/
+COPY --from=build --chown=65532:65532 /build/app/cache /app/cache
 COPY --from=build --chown=65532:65532 /build/app/data /data
 ENV HOST=0.0.0.0 \
     PORT=8082 \

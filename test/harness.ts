@@ -563,10 +563,10 @@ export async function eventually<T>(
   }
 }
 
-/** A uvu suite whose tests have a time limit, which a test that has to wait may move. Call `.run()` at the end of the file. */
-export function suite(name: string) {
+/** A uvu suite whose tests have a time limit, `msMax`. Call `.run()` at the end of the file. */
+export function suite(name: string, msMax = TEST_MS_MAX) {
   const tests = uvuSuite(name);
-  const add = (title: string, run: () => unknown | Promise<unknown>, msMax = TEST_MS_MAX): void => {
+  const add = (title: string, run: () => unknown | Promise<unknown>): void => {
     tests(title, async () => {
       await within(Promise.resolve(run()), `the test "${title}"`, msMax);
     });

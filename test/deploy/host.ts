@@ -4,12 +4,28 @@
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
+import * as assert from 'uvu/assert';
 import { eventually, ROOT, temporaryFolder, within } from '../harness.ts';
 
 const STAND_IN = join(import.meta.dirname, 'systemd.ts');
+/** One takes some seconds; a machine that is busy with other things takes its time. */
+const DEPLOY_MS_MAX = 100_000;
+/** For a test that deploys twice. */
+export const TEST_MS_MAX = 2 * DEPLOY_MS_MAX;
 const SSHD = '/usr/sbin/sshd';
 
 /** What this machine lacks to be such a host, as a sentence; undefined when nothing. */
@@ -32,6 +48,8 @@ export interface Host {
   readonly folder: string;
   /** A port that was free a moment ago. */
   readonly freePort: () => Promise<number>;
+  /** A Node that everybody on the host may run. */
+  readonly node: string;
   /** What the stand-in for systemd keeps. */
   readonly state: string;
   /** Runs a command on the host as `user`, over ssh. Throws when it fails. */
@@ -48,9 +66,13 @@ export async function startHost(): Promise<Host> {
     spawnSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', at(key)]);
   for (const name of ['bin', 'etc', 'state', 'home', 'home/ada', 'opt']) mkdirSync(at(name));
   chmodSync(at('state'), 0o777);
-  const node = process.execPath;
+  // Both where everybody on the host may read them, wherever the project lies.
+  const [node, standIn] = [at('bin/node'), at('bin/systemd.ts')];
+  copyFileSync(process.execPath, node, constants.COPYFILE_FICLONE);
+  copyFileSync(STAND_IN, standIn);
+  chmodSync(node, 0o755);
   for (const name of ['systemctl', 'journalctl', 'loginctl']) {
-    const script = `#!/bin/sh\nexec '${node}' --disable-warning=ExperimentalWarning '${STAND_IN}' ${name} "$@"\n`;
+    const script = `#!/bin/sh\nexec '${node}' --disable-warning=ExperimentalWarning '${standIn}' ${name} "$@"\n`;
     writeFileSync(join(at('bin'), name), script, { mode: 0o755 });
   }
   const port = await freePort();
@@ -107,6 +129,7 @@ export async function startHost(): Promise<Host> {
     sshConfig,
     folder,
     freePort,
+    node,
     state: at('state'),
     run(user, command) {
       const { status, stdout, stderr } = spawnSync('ssh', ['-F', sshConfig, `${user}@magi-host`, command], {
@@ -163,23 +186,35 @@ async function accepts(port: number): Promise<boolean> {
   return isOpen;
 }
 
-/** A copy of the project to deploy from, which a test may change; its dependencies are the project's own. */
-export function copyOfProject(): string {
+/**
+ * A copy of the project to deploy from, which a test may change; its dependencies are the project's own. `node`: stands for the pinned Node,
+ * which takes its time to be copied.
+ */
+export function copyOfProject(node?: string): string {
   const folder = temporaryFolder();
-  for (const name of [
-    'src',
-    'dashboard',
-    'deploy',
-    'build.mjs',
-    'deploy.sh',
-    'package.json',
-    'package-lock.json',
-    'tsconfig.json',
-  ])
-    cpSync(join(ROOT, name), join(folder, name), { recursive: true });
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  for (const name of PARTS) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
+  const [from, to] = [join(ROOT, 'node_modules'), join(folder, 'node_modules')];
+  if (node === undefined) symlinkSync(from, to);
+  else {
+    mkdirSync(to);
+    const pinned = `node-linux-${process.arch}`;
+    for (const name of readdirSync(from)) if (name !== pinned) symlinkSync(join(from, name), join(to, name));
+    mkdirSync(join(to, pinned, 'bin'), { recursive: true });
+    writeFileSync(join(to, pinned, 'bin/node'), `#!/bin/sh\nexec '${node}' "$@"\n`, { mode: 0o755 });
+  }
   return folder;
 }
+
+const PARTS = [
+  'src',
+  'dashboard',
+  'deploy',
+  'build.mjs',
+  'deploy.sh',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+];
 
 export interface Deployed {
   readonly code: number | null;
@@ -202,6 +237,23 @@ export async function deploy(project: string, dotEnv: Record<string, string>, ar
     child[name].setEncoding('utf8').on('data', (text: string) => {
       said[name] += text;
     });
-  const [code] = await within(once(child, 'close'), 'deploy.sh to end', 55_000);
+  const [code] = await within(once(child, 'close'), 'deploy.sh to end', DEPLOY_MS_MAX);
   return { code: code as number | null, ...said };
+}
+
+/** Asserts that all went well, without a word of complaint. */
+export function succeeded(deployed: Deployed): Deployed {
+  assert.is(deployed.code, 0, deployed.stdout + deployed.stderr);
+  assert.is(deployed.stderr, '');
+  return deployed;
+}
+
+/** Puts a line at the beginning of `serve`. Returns what takes it out. */
+export function spoil(project: string, line: string): () => void {
+  const file = join(project, 'src/server/serve.ts');
+  const text = readFileSync(file, 'utf8');
+  const begin = 'export function serve(version: string): void {\n';
+  assert.ok(text.includes(begin));
+  writeFileSync(file, text.replace(begin, `${begin}${line}\n`));
+  return () => writeFileSync(file, text);
 }

@@ -22,12 +22,12 @@ import {
   within,
 } from '../harness.ts';
 
-const test = suite('proxies');
-
 const NAME = 'magi.example.org';
 const PASSWORD = 'correct horse battery staple';
 /** Longer than the 60 seconds after which proxies cut what is silent, and than the exchange waits for an answer to its ping. */
 const SILENCE_MS = 75_000;
+
+const test = suite('proxies', SILENCE_MS + 30_000);
 
 const folder = temporaryFolder();
 const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
@@ -115,6 +115,7 @@ async function start(name: string, { program, configure }: Kind): Promise<Proxy>
   mkdirSync(home);
   const env = { PATH: process.env.PATH ?? '', HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home };
   const child = spawn(program, configure(home, ports), { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  process.on('exit', () => child.kill('SIGKILL'));
   let said = '';
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -327,18 +328,14 @@ function proxied(): void {
       assert.ok(Number(new RegExp(`^\\s*${name} (\\d+)s;$`, 'm').exec(text)?.[1]) > 68, name);
   });
 
-  test(
-    'who is silent for longer than a minute is not cut',
-    async () => {
-      for (const { proxy, one, other, since } of silent) {
-        await new Promise((resolve) => setTimeout(resolve, Math.max(0, since + SILENCE_MS - performance.now())));
-        assert.equal([one.closed, other.closed], [undefined, undefined], `${proxy.name}: ${proxy.said()}`);
-        await one.request({ type: 'ask', content: 'Still there?' }, 'question_sent');
-        assert.is((await other.next('question')).content, 'Still there?');
-      }
-    },
-    SILENCE_MS + 30_000,
-  );
+  test('who is silent for longer than a minute is not cut', async () => {
+    for (const { proxy, one, other, since } of silent) {
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, since + SILENCE_MS - performance.now())));
+      assert.equal([one.closed, other.closed], [undefined, undefined], `${proxy.name}: ${proxy.said()}`);
+      await one.request({ type: 'ask', content: 'Still there?' }, 'question_sent');
+      assert.is((await other.next('question')).content, 'Still there?');
+    }
+  });
 }
 
 test.run();
