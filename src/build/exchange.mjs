@@ -87,41 +87,37 @@ export async function buildBinary(page, outfile) {
   const node = pinnedNode();
   if (node === undefined)
     throw new Error(`the executable is made of the pinned Node, and there is none for ${THIS_TARGET}: run npm ci.`);
+  const draft = draftOf(outfile);
   const folder = mkdtempSync(join(tmpdir(), 'magi-binary-'));
   try {
     const parts = await nativeParts(THIS_TARGET);
-    const main = join(folder, 'main.cjs');
     const inputs = await bundle({
       entry: 'src/main.ts',
-      outfile: main,
+      outfile: join(folder, 'magi-exchange.cjs'),
       format: 'cjs',
       plugins: [embedPage(page), embedNative(THIS_TARGET, parts, FROM_AN_ASSET)],
     });
-    const assets = {};
-    for (const [name, { packed }] of Object.entries(parts)) {
-      assets[name] = join(folder, name);
-      writeFileSync(assets[name], packed);
-    }
-    const blob = join(folder, 'blob');
+    for (const [name, { packed }] of Object.entries(parts)) writeFileSync(join(folder, name), packed);
+    // Names without a folder: Node keeps that of `main`, and shows it in the stack of a fault.
     const config = {
-      main,
-      output: blob,
+      main: 'magi-exchange.cjs',
+      output: 'blob',
+      assets: Object.fromEntries(Object.keys(parts).map((name) => [name, name])),
       disableExperimentalSEAWarning: true,
       useSnapshot: false,
       useCodeCache: true,
-      assets,
     };
-    writeFileSync(join(folder, 'sea.json'), JSON.stringify(config));
-    execute(node, ['--experimental-sea-config', join(folder, 'sea.json')]);
-    const draft = draftOf(outfile);
+    writeFileSync(join(folder, 'config.json'), JSON.stringify(config));
+    execute(node, ['--experimental-sea-config', 'config.json'], { cwd: folder });
     copyFileSync(node, draft);
     chmodSync(draft, 0o755);
-    await injectBlob(draft, readFileSync(blob));
+    await injectBlob(draft, readFileSync(join(folder, 'blob')));
     const said = execute(draft, ['--version']).trim();
     if (said !== version) throw new Error(`the executable calls itself ${JSON.stringify(said)} and not ${version}.`);
     renameSync(draft, outfile);
     return inputs;
   } finally {
+    rmSync(draft, { force: true });
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -132,7 +128,7 @@ const BLOB_FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 
 async function injectBlob(executable, blob) {
   const isMac = process.platform === 'darwin';
-  // What is stripped after the blob is in has lost it. A sixth of the size is symbols.
+  // What is stripped after the blob is in has lost it. A seventh of Node is symbols.
   if (process.platform === 'linux' && spawnSync('strip', [executable], { stdio: 'ignore' }).status !== 0)
     process.stdout.write(
       'There is no strip here (it comes with binutils): the executable is larger than it has to be.\n',
