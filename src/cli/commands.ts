@@ -55,7 +55,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   inbox: {
     words: '[NUMBER]',
     count: [0, 1],
-    summary: 'what friends asked and answered; NUMBER: this one, whole',
+    summary: 'what friends asked and answered; NUMBER: all of it',
     options: {
       all: { type: 'boolean', short: 'a', meaning: 'also what has been read, answered or declined' },
       number: { type: 'string', short: 'n', takes: 'N', meaning: 'how many, the newest (20)' },
@@ -91,7 +91,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   disconnect: {
     words: 'FRIEND',
     count: [1, 1],
-    summary: 'ends the connection; what waits for them is not delivered',
+    summary: 'ends the connection, with what waits for them',
     options: { yes: { type: 'boolean', short: 'y', meaning: 'do not ask' } },
     run: async (call) => (await import('./friends.ts')).disconnect(call),
   },
@@ -139,7 +139,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   approve: {
     words: '[NUMBER]',
     count: [0, 1],
-    summary: 'what your assistant wants to send: shows the drafts, or sends one',
+    summary: 'what your assistant wants to send: lists, or sends',
     more: [OWNER],
     run: async (call) => (await import('./drafts.ts')).approve(call),
   },
@@ -152,7 +152,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   identity: {
     words: '[export|import FILE]',
     count: [0, 2],
-    summary: 'your key: shows its fingerprint, or moves it to another machine',
+    summary: 'your key: shown, or moved to another machine',
     options: {
       'passphrase-file': { type: 'string', takes: 'FILE', meaning: 'holds the passphrase, in its first line' },
     },

@@ -5,9 +5,8 @@
 import type { Entry } from '../client/inbox.ts';
 import { wake } from '../client/waking.ts';
 import type { Call } from './call.ts';
-import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { dim } from './output.ts';
-import { exitCodeOf } from './run.ts';
 import { Visit } from './visit.ts';
 import { count, excerpt } from './wording.ts';
 
