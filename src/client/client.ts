@@ -162,7 +162,7 @@ export class Client {
     if (question?.kind !== 'question') throw new MagiError('unknown_id', 'You have asked no such question.', { id });
     void this.identify().catch(() => {});
     this.session.outbox.awaited([id], this.#arrivals.leaseEnd());
-    return await this.#arrivals.wait({ id, sent: Promise.resolve() }, question.to, options);
+    return await this.#arrivals.wait({ id, sent: this.session.sender.follow(question) }, question.to, options);
   }
 
   /** What friends ask, oldest first, each taken on by one process of this user for 10 minutes. Ends with the client or the signal. */
