@@ -25,7 +25,7 @@ export type Kind = Incoming['type'];
  * Of a question: `open`, then `answered` or `declined` by this user, or `handled` by another machine of theirs. Of an answer and of
  * what became of a question: `unread`, then `read`.
  */
-export type State = 'open' | 'answered' | 'declined' | 'handled' | 'unread' | 'read';
+type State = 'open' | 'answered' | 'declined' | 'handled' | 'unread' | 'read';
 
 export interface Entry {
   readonly number: number;

@@ -26,7 +26,7 @@ export interface Options {
   readonly args?: readonly string[];
 }
 
-export interface Result {
+interface Result {
   readonly text: string;
   readonly data: { readonly status: string; readonly [field: string]: unknown };
   readonly isError: boolean;
