@@ -49,8 +49,10 @@ test('it depends on nothing, runs no script, and has no native part', () => {
   for (const file of ['client.mjs', 'magi.mjs']) {
     const text = readFileSync(join(unpacked, file), 'utf8');
     assert.not.match(text, /dlopen|better-sqlite3|uWebSockets\.js'/, file);
-    // Only Node's own modules are asked for.
-    for (const [, name = ''] of text.matchAll(/(?:^import [^;]*?from |\brequire\(|\bimport\()["']([^"']+)["']/gm))
+    // Only Node's own modules are asked for. What stands in quotes is text that a validator could write.
+    for (const [, name = ''] of text.matchAll(
+      /(?:^import [^;]*?from |(?<!["'`])\brequire\(|\bimport\()["']([^"']+)["']/gm,
+    ))
       assert.match(name, /^node:|^[a-z_/]+$/, `${file} imports ${name}`);
   }
   const licences = readFileSync(join(unpacked, 'THIRD-PARTY.txt'), 'utf8');
@@ -68,14 +70,14 @@ function consumer(): string {
 
 /** `any` would take both: it has to be a type that says what is wrong. */
 const PROGRAM = `import * as root from 'magi-exchange';
-import { Client, Identity } from 'magi-exchange/client';
+import { Client, MagiError } from 'magi-exchange/client';
 const client: root.Client = new Client(...(null as unknown as ConstructorParameters<typeof Client>));
 // @ts-expect-error
 const number: number = client;
 // @ts-expect-error
 client.noSuchMethod();
 // @ts-expect-error
-export const text: string = new Identity();
+export const text: string = new MagiError('closed', 'a sentence');
 export { number };
 `;
 
