@@ -17,6 +17,10 @@ async function main([command = PROGRAM === 'magi' ? '--help' : 'serve', ...args]
       if (args.length > 1) throw new UsageError('demo takes one URL at most.');
       await (await import('./cli/demo.ts')).demo(args[0]);
       return undefined;
+    case 'health':
+      if (args.length > 1) throw new UsageError('health takes one URL at most.');
+      await (await import('./cli/health.ts')).health(args[0]);
+      return undefined;
     case 'users': {
       const [flag, name, ...rest] = args;
       if (flag !== undefined && (flag !== '--find' || name === undefined))
@@ -42,6 +46,9 @@ async function main([command = PROGRAM === 'magi' ? '--help' : 'serve', ...args]
       return undefined;
     case 'restore':
       (await import('./cli/restore.ts')).restoreFrom(onlyArgument(command, 'FILE', args));
+      return undefined;
+    case 'bridge':
+      await (await import('./cli/bridge.ts')).bridge(version, args);
       return undefined;
     case '--version':
       expectNone(args);

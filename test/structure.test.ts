@@ -15,7 +15,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   config: ['exchange'],
   server: ['exchange', 'protocol', 'store', 'observe', 'config'],
   client: ['protocol'],
-  cli: ['exchange', 'protocol', 'config', 'store', 'observe', 'server', 'client'],
+  bridge: ['client', 'protocol'],
+  cli: ['bridge', 'client', 'exchange', 'protocol', 'config', 'store', 'observe', 'server'],
   main: ['server', 'cli', 'config'],
 };
 
@@ -26,7 +27,15 @@ const KNOWN_ONLY_TO: Record<string, readonly string[]> = {
   'prom-client': ['src/observe/metrics.ts'],
   'sonic-boom': ['src/observe/output.ts'],
   ws: ['src/client/link.ts'],
-  zod: ['src/protocol/messages.ts', 'src/protocol/codec.ts'],
+  '@modelcontextprotocol/server': [
+    'src/bridge/call.ts',
+    'src/bridge/http.ts',
+    'src/bridge/owner.ts',
+    'src/bridge/tools.ts',
+    'src/bridge/stdio.ts',
+  ],
+  '@modelcontextprotocol/server/stdio': ['src/bridge/stdio.ts'],
+  zod: ['src/protocol/messages.ts', 'src/protocol/codec.ts', 'src/bridge/schemas.ts'],
 };
 
 /** The world, which the pure folders must not touch. */
@@ -41,9 +50,9 @@ interface Source {
   readonly imports: readonly string[];
 }
 
-function sourcesUnder(folder: string): Source[] {
+function sourcesUnder(folder: string, ending = '.ts'): Source[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => path.endsWith(ending))
     .map((path) => {
       const file = posix.join(folder, path);
       const text = readFileSync(join(ROOT, file), 'utf8');
@@ -97,7 +106,9 @@ test('protocol and exchange know nothing of the world', () => {
 test('the environment is read in config.ts, and where the cache folder is found', () => {
   const readers = sources.filter(({ text }) => /process\.env\b/.test(text)).map(({ path }) => path);
   assert.equal(readers.sort(), [
+    'src/cli/bridge.ts',
     'src/cli/demo.ts',
+    'src/cli/health.ts',
     'src/cli/kept.ts',
     'src/cli/setup.ts',
     'src/client/client.ts',
@@ -106,6 +117,14 @@ test('the environment is read in config.ts, and where the cache folder is found'
   ]);
   for (const { path, text } of sources.filter(({ path }) => path !== 'src/server/native.ts'))
     assert.not.match(text, /process\.env\.\w|\} = process\.env/, path);
+});
+
+test('the sources can be bundled as CommonJS, which the executable needs', () => {
+  for (const { path, text } of sources) {
+    assert.not.match(text, /^(\S.* )?await /m, `${path} awaits at its top level`);
+    // The build replaces page.ts.
+    if (path !== 'src/server/page.ts') assert.not.match(text, /import\.meta/, path);
+  }
 });
 
 test('no imports go round in a circle', () => {
@@ -129,9 +148,18 @@ test('no imports go round in a circle', () => {
   for (const { path } of sources) visit(path, []);
 });
 
+/** What builds the project. It is read, too, and is no part of what it builds. */
+const builders = [
+  ...sourcesUnder('src', '.mjs'),
+  ...sourcesUnder('dashboard', '.mjs'),
+  ...sourcesUnder('test', '.mjs'),
+  { path: 'build.mjs', text: readFileSync(join(ROOT, 'build.mjs'), 'utf8'), imports: [] },
+];
+
 test('files are named for what they are and can be read in one sitting', () => {
-  for (const { path, text } of sources) {
-    assert.not.match(path, /(utils?|helpers?|common|types|manager|interfaces?)\.ts$/, path);
+  assert.ok(builders.length > 5, `${builders.length} files`);
+  for (const { path, text } of [...sources, ...builders]) {
+    assert.not.match(path, /(utils?|helpers?|common|types|manager|interfaces?)\.m?[tj]s$/, path);
     assert.ok(text.split('\n').length <= LINES_MAX, `${path} has ${text.split('\n').length} lines`);
     assert.match(text, /^(import [^\n]*\n|\n)*\/\*\*/, `${path} does not say at its head what it is for`);
   }

@@ -86,7 +86,7 @@ async function shown({ out }: Call, visit: Visit, draft: Outgoing): Promise<void
 }
 
 function asked({ client }: Visit, { kind, replyTo }: Outgoing) {
-  return kind === 'answer' && replyTo !== undefined ? client.findQuestion(replyTo) : undefined;
+  return kind === 'answer' && replyTo !== undefined ? client.find(replyTo) : undefined;
 }
 
 function documentOf(visit: Visit, draft: Outgoing): Readonly<Record<string, unknown>> {

@@ -126,8 +126,8 @@ export class Arrivals {
     }
     if (outcome instanceof Error) waiting.reject(outcome);
     else {
-      const { kind, news, from, content, at } = outcome as Entry;
-      if (kind === 'answer') waiting.resolve({ id, from, text: content, at });
+      const { kind, news, number, from, content, at } = outcome as Entry;
+      if (kind === 'answer') waiting.resolve({ id, number, from, text: content, at });
       else waiting.reject(new MagiError(news, content === '' ? (SENTENCES[news] ?? news) : content, { id }));
     }
   }

@@ -15,6 +15,7 @@ import { Question } from './question.ts';
 import type { Posted } from './sender.ts';
 import { Session } from './session.ts';
 import { readSettings } from './settings.ts';
+import { Wakes } from './wakes.ts';
 
 /** How soon what another process has put into the file is noticed. */
 const LOOK_MS = 100;
@@ -36,7 +37,9 @@ export function openClient(options: ClientOptions = {}): Client {
 
 export class Client {
   readonly username: string;
-  readonly #session: Session;
+  readonly wakes: Wakes;
+  /** What the client is made of, for the bridge. @internal */
+  readonly session: Session;
   readonly #database: Database;
   readonly #arrivals: Arrivals;
   readonly #look: NodeJS.Timeout;
@@ -48,7 +51,8 @@ export class Client {
   constructor({ on = {}, ...parts }: Parts) {
     this.username = parts.username;
     this.#database = parts.database;
-    this.#session = new Session({
+    this.wakes = new Wakes(parts.database);
+    this.session = new Session({
       ...parts,
       on: {
         arrived: (entry) => {
@@ -63,7 +67,7 @@ export class Client {
         trouble: (error) => on.trouble?.(error),
       },
     });
-    this.#arrivals = new Arrivals(this.#session);
+    this.#arrivals = new Arrivals(this.session);
     this.#look = setInterval(() => this.#lookAround(), LOOK_MS);
   }
 
@@ -71,65 +75,65 @@ export class Client {
 
   /** Connects. Fulfilled when the exchange knows this user; rejected with MagiError when it refuses the name. */
   async identify(): Promise<{ pending: number }> {
-    const { pending = 0 } = await this.#session.identify();
+    const { pending = 0 } = await this.session.identify();
     return { pending };
   }
 
   get isIdentified(): boolean {
-    return this.#session.isIdentified;
+    return this.session.isIdentified;
   }
 
   /** The release that the exchange is of, once it has said so. */
   get exchangeVersion(): string | undefined {
-    return this.#session.version;
+    return this.session.version;
   }
 
   /** `code` for a friend, usable once until `expiresAt` (milliseconds since the epoch). */
   async createInvite(): Promise<{ code: string; expiresAt: number }> {
-    const { code, expiresAt } = await this.#session.request({ type: 'create_invite' }, 'invite_created');
+    const { code, expiresAt } = await this.session.request({ type: 'create_invite' }, 'invite_created');
     return { code, expiresAt };
   }
 
   /** Uses a friend's code. `from`: only if it is this user's. */
   async connect(code: string, from?: string): Promise<Friend> {
-    return this.friend(await this.#session.connect(code, from));
+    return this.friend(await this.session.connect(code, from));
   }
 
   /** Everybody who is connected, by username. */
   friends(): Friend[] {
-    return this.#session.friends.all().filter(({ isConnected }) => isConnected);
+    return this.session.friends.all().filter(({ isConnected }) => isConnected);
   }
 
   /** The one friend that `name` means: username, local name, or a part of one. Throws `unknown_friend`, `ambiguous_friend`. */
   friend(name: string): Friend {
-    return this.#session.friends.resolve(name);
+    return this.session.friends.resolve(name);
   }
 
   /** Whether a client of the friend is at the exchange, as far as is known; false while this one is not. */
   isOnline(username: string): boolean {
-    return this.#session.isOnline(username);
+    return this.session.isOnline(username);
   }
 
   async setPolicy(name: string, policy: Policy): Promise<void> {
-    await this.#session.friends.setPolicy(this.friend(name).username, policy);
+    await this.session.friends.setPolicy(this.friend(name).username, policy);
     this.#arrivals.look();
   }
 
   /** The owner has made sure that the friend's new key is right: what was held back is shown and sent. */
   async trust(name: string): Promise<void> {
-    await this.#session.friends.trust(this.friend(name).username);
-    this.#session.sender.look();
+    await this.session.friends.trust(this.friend(name).username);
+    this.session.sender.look();
     this.#arrivals.look();
   }
 
   /** Ends the connection. What waits for the friend is not delivered any more. */
   async disconnect(name: string): Promise<void> {
-    await this.#session.disconnect(this.friend(name).username);
+    await this.session.disconnect(this.friend(name).username);
   }
 
   /** The exchange forgets this user: the name, the connections, the mailbox. What is on this machine stays. */
   async forgetMe(): Promise<void> {
-    await this.#session.request({ type: 'forget_me' }, 'forgotten');
+    await this.session.request({ type: 'forget_me' }, 'forgotten');
   }
 
   // --- questions and answers ---------------------------------------------------------------------------------------------------
@@ -139,7 +143,7 @@ export class Client {
    * comes to the inbox; `declined`, `expired`, `left` when there will be none; or what the exchange refused.
    */
   async ask(friend: string, text: string, options: AskOptions = {}): Promise<Answer> {
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted) throw new MagiError('aborted', 'This was not asked.');
     return await this.post(friend, text, options).answer;
   }
 
@@ -152,21 +156,23 @@ export class Client {
 
   /** Waits for the answer to a question that was asked before, by this process or another. Throws `unknown_id`. */
   async answerTo(id: string, options: AskOptions = {}): Promise<Answer> {
-    const question = this.#session.outbox.find(id);
+    const question = this.session.outbox.find(id);
     if (question?.kind !== 'question') throw new MagiError('unknown_id', 'You have asked no such question.', { id });
-    return await this.#arrivals.wait({ id, sent: Promise.resolve() }, question.to, options);
+    void this.identify().catch(() => {});
+    this.session.outbox.awaited([id], this.#arrivals.leaseEnd());
+    return await this.#arrivals.wait({ id, sent: this.session.sender.follow(question) }, question.to, options);
   }
 
   /** What friends ask, oldest first, each taken on by one process of this user for 10 minutes. Ends with the client or the signal. */
   async *questions({ signal, policies = HEARD }: QuestionOptions = {}): AsyncGenerator<Question, void, undefined> {
     void this.identify().catch(() => {});
-    const { inbox, sender, process } = this.#session;
+    const { inbox, sender, process } = this.session;
     const desk = { database: this.#database, inbox, sender, process };
     while (!this.#isClosed && signal?.aborted !== true) {
       const entry = await inbox.claimNext(process, policies, Date.now());
       if (entry === undefined) await this.#arrivals.next(signal);
       else {
-        this.#session.read(entry);
+        this.session.read(entry);
         yield new Question(entry, desk);
       }
     }
@@ -174,7 +180,7 @@ export class Client {
 
   /** A question by its id or number, taken on by this process. Throws `unknown_id`, `already_answered`, `claimed`. */
   async question(idOrNumber: string): Promise<Question> {
-    const { inbox, sender, process } = this.#session;
+    const { inbox, sender, process } = this.session;
     const entry = inbox.findQuestion(idOrNumber);
     if (entry === undefined) throw new MagiError('unknown_id', 'There is no such question in your inbox.');
     if (entry.state !== 'open')
@@ -188,19 +194,19 @@ export class Client {
 
   /** Keeps a question, or an answer to a question, until `approve`. Returns its id. Rejected with MagiError as `ask`. */
   async draft(kind: 'question' | 'answer', friend: string, text: string, replyTo?: string): Promise<string> {
-    return await this.#session.sender.draft({ kind, to: this.friend(friend).username, content: text, replyTo });
+    return await this.session.sender.draft({ kind, to: this.friend(friend).username, content: text, replyTo });
   }
 
   /** Oldest first. */
   drafts(): Outgoing[] {
-    return this.#session.outbox.drafts();
+    return this.session.outbox.drafts();
   }
 
   /** Sends a draft, named by its id or by how that begins. Throws `unknown_id`; rejected with `already_answered` or `claimed`. */
-  approve(id: string): Asked {
+  approve(id: string, options: AskOptions = {}): Asked {
     const draft = this.#drafted(id);
     void this.identify().catch(() => {});
-    const { inbox, sender, process } = this.#session;
+    const { inbox, sender, process } = this.session;
     const question = draft.kind === 'answer' ? inbox.findQuestion(draft.replyTo ?? '') : undefined;
     const posted = sender.approve(draft, () => {
       if (question !== undefined && !inbox.finish(question.number, process, 'answered', Date.now()))
@@ -208,9 +214,9 @@ export class Client {
           id: draft.id,
         });
     });
-    void this.#session.friends.ownerActed(draft.to).catch(() => {});
+    void this.session.friends.ownerActed(draft.to).catch(() => {});
     const isQuestion = draft.kind === 'question';
-    const answer = isQuestion ? this.#arrivals.wait(posted, draft.to, {}) : Promise.reject(NO_QUESTION);
+    const answer = isQuestion ? this.#arrivals.wait(posted, draft.to, options) : Promise.reject(NO_QUESTION);
     answer.catch(() => {});
     return { id: draft.id, sent: posted.sent, answer };
   }
@@ -218,11 +224,11 @@ export class Client {
   /** Forgets a draft. Throws `unknown_id`. */
   async discard(id: string): Promise<void> {
     const draft = this.#drafted(id);
-    await this.#database.write(() => this.#session.outbox.discard(draft.id));
+    await this.#database.write(() => this.session.outbox.discard(draft.id));
   }
 
   #drafted(id: string): Outgoing {
-    const draft = this.#session.outbox.findDraft(id);
+    const draft = this.session.outbox.findDraft(id);
     if (draft === undefined) throw new MagiError('unknown_id', 'There is no such draft.', { id });
     return draft;
   }
@@ -230,47 +236,27 @@ export class Client {
   // --- what is kept ------------------------------------------------------------------------------------------------------------
 
   inbox(page: Page): Entry[] {
-    return this.#session.inbox.list(page);
+    return this.session.inbox.list(page);
   }
 
   /** The owner has seen these entries. */
   markRead(...numbers: readonly number[]): void {
-    this.#session.inbox.read(...numbers);
+    this.session.inbox.read(...numbers);
   }
 
   /** Open questions that no process is answering, answers that no process waits for, messages that nobody has taken over yet. */
-  waiting(): { questions: number; answers: number; unsent: number } {
-    return { ...this.#session.inbox.waiting(Date.now()), unsent: this.#session.outbox.size };
+  waiting(policies?: readonly Policy[]): { questions: number; answers: number; unsent: number } {
+    return { ...this.session.inbox.waiting(Date.now(), policies), unsent: this.session.outbox.size };
   }
 
-  /** The question with this id or number, whatever became of it. */
-  findQuestion(idOrNumber: string): Entry | undefined {
-    return this.#session.inbox.findQuestion(idOrNumber);
-  }
-
-  /** The same question to the same friend, asked less than `milliseconds` ago and not answered yet. */
-  findOpen(friend: string, text: string, milliseconds: number): Outgoing | undefined {
-    return this.#session.outbox.findOpen(this.friend(friend).username, text, Date.now() - milliseconds);
-  }
-
-  /** The owner has had a hand in what goes to this friend: what assistants said by themselves is counted anew. */
-  async ownerActed(friend: string): Promise<void> {
-    await this.#session.friends.ownerActed(friend);
-  }
-
-  /** Nothing goes to this friend from now on without the owner. False if that was so already. */
-  async pause(friend: string): Promise<boolean> {
-    return await this.#session.friends.pause(friend);
-  }
-
-  /** Messages that went to this friend in the last `milliseconds` and since the owner last had a hand in it. */
-  sentUnseen(friend: string, milliseconds: number): number {
-    return this.#session.friends.sentUnseen(friend, Date.now() - milliseconds);
+  /** The question, answer or refusal with this id or number, whatever became of it. */
+  find(idOrNumber: string): Entry | undefined {
+    return this.session.inbox.findAny(idOrNumber);
   }
 
   /** The newest questions of this user and what became of them, newest first. */
   asked(limit: number): Outgoing[] {
-    return this.#session.outbox.questions(limit);
+    return this.session.outbox.questions(limit);
   }
 
   /** Fulfilled when something has changed in the inbox, in this process or another; or at the signal. */
@@ -286,7 +272,7 @@ export class Client {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#look);
-    const gone = this.#session.close();
+    const gone = this.session.close();
     this.#arrivals.close();
     this.#database.close();
     await gone;
@@ -294,7 +280,7 @@ export class Client {
 
   #send(kind: 'question', to: string, content: string): Posted {
     void this.identify().catch(() => {});
-    return this.#session.sender.post({ kind, to, content, waitsUntil: this.#arrivals.leaseEnd() });
+    return this.session.sender.post({ kind, to, content, waitsUntil: this.#arrivals.leaseEnd() });
   }
 
   /** Another process may have put something into the file. */
@@ -302,14 +288,14 @@ export class Client {
     const now = Date.now();
     if (now - this.#forgotAt > FORGET_MS) {
       this.#forgotAt = now;
-      this.#session.inbox.forgetOld(now);
-      this.#session.outbox.forgetOld(now);
+      this.session.inbox.forgetOld(now);
+      this.session.outbox.forgetOld(now);
     }
     const hasChanged = this.#database.hasChanged();
     // What a process that was killed had taken on is free again some day, without a word.
     if (!hasChanged && now - this.#lookedAt < LOOK_MS_MAX) return;
     this.#lookedAt = now;
-    if (hasChanged) this.#session.sender.look();
+    if (hasChanged) this.session.sender.look();
     this.#arrivals.look();
   }
 }

@@ -126,8 +126,8 @@ export class Database {
             const value = run();
             ends.push(() => done(value as never));
           } catch (error) {
-            // Only a refusal that is meant is told to one alone; whatever else it is may have undone the whole transaction.
-            if (!(error instanceof MagiError)) throw error;
+            // What the disk refuses may have undone the whole transaction.
+            if ((error as NodeJS.ErrnoException).code === 'ERR_SQLITE_ERROR') throw error;
             this.#file.exec('ROLLBACK TO one');
             ends.push(() => failed(error));
           }

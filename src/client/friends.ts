@@ -3,8 +3,10 @@
  * may be somebody else: the owner has to decide.
  */
 import { usernameKey } from '../protocol/names.ts';
+import { visibleName } from '../protocol/visible.ts';
 import type { Database, Row } from './database.ts';
 import { MagiError } from './errors.ts';
+import { candidates, exactFriends, resolveFriend } from './friend-names.ts';
 
 /**
  * What a friend's questions may do. `hold`: nothing is shown to an assistant, until the owner has seen the friend's name and key. `ask`:
@@ -65,30 +67,26 @@ export class Friends {
   }
 
   /**
-   * The friend that `name` means: the exact username, or the local name; a part of either if only one friend has it; `@` before it is
-   * allowed; the word `friend` means the only one (protocol part 8). Throws MagiError `unknown_friend` or `ambiguous_friend`, whose
-   * message lists who could be meant.
+   * The friend that `name` means (see friend-names.ts). `@` before an exact username leaves no doubt. Throws MagiError `unknown_friend` or
+   * `ambiguous_friend`, whose message lists who could be meant.
    */
   resolve(name: string): Friend {
-    const friends = this.all().filter(({ isConnected }) => isConnected);
+    const everybody = this.all();
+    const friends = everybody.filter(({ isConnected }) => isConnected);
+    // Who asks for somebody who has left does not mean another one with a similar name.
     const key = usernameKey(name.trim().replace(/^@/, ''));
-    const keysOf = ({ username, localName }: Friend) => [usernameKey(username), usernameKey(localName)];
-    const found = [
-      friends.filter(({ username }) => usernameKey(username) === key),
-      friends.filter(({ localName }) => usernameKey(localName) === key),
-      key === 'friend' && friends.length === 1 ? friends : [],
-      key === '' ? [] : friends.filter((friend) => keysOf(friend).some((own) => own.includes(key))),
-    ].find(({ length }) => length > 0);
-    if (found?.length === 1 && found[0] !== undefined) return found[0];
-    const list = (some: readonly Friend[]) => some.map(({ username }) => username).join(', ');
-    if (found !== undefined)
-      throw new MagiError('ambiguous_friend', `Several friends could be meant: ${list(found)}. Say which one.`);
-    throw new MagiError(
-      'unknown_friend',
-      friends.length === 0
-        ? 'You have no friends here yet: make an invite, or connect with a code.'
-        : `You have no friend of that name. You have: ${list(friends)}.`,
+    const isHere = friends.some(({ username }) => usernameKey(username) === key);
+    const gone = exactFriends(
+      everybody.filter(({ isConnected }) => !isConnected),
+      name.trim(),
     );
+    const isGone = gone.some(({ username }) => usernameKey(username) === key);
+    if (!isHere && gone.length > 0 && (isGone || exactFriends(friends, name.trim()).length === 0))
+      throw new MagiError('unknown_friend', `${visibleName(name.trim())} is not connected any more. Nothing was sent.`);
+    const found = resolveFriend(friends, name);
+    if ('friend' in found) return found.friend;
+    const isAmbiguous = candidates(friends, name.trim()).length > 1;
+    throw new MagiError(isAmbiguous ? 'ambiguous_friend' : 'unknown_friend', found.fault);
   }
 
   /**

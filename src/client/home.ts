@@ -30,7 +30,7 @@ export function openDatabase(folder: string): Database {
   return database;
 }
 
-function openIdentity(folder: string): Identity {
+export function openIdentity(folder: string): Identity {
   makeFolder(folder);
   const file = join(folder, KEY_FILE);
   try {
@@ -42,7 +42,8 @@ function openIdentity(folder: string): Identity {
   }
 }
 
-function makeFolder(folder: string): void {
+/** The folder, for its owner alone. Throws MagiError `storage_failed`. */
+export function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     narrow(folder, 0o700);

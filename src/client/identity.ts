@@ -1,5 +1,5 @@
 /** Who a keyed user is: an Ed25519 key of its own, and the signature that proves it to an exchange (protocol part 2). */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { closeSync, fsyncSync, linkSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { usernameKey } from '../protocol/names.ts';
 
@@ -26,8 +26,9 @@ export class Identity {
     if (kept !== undefined) return new Identity(createPrivateKey(kept));
     const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
     // Written beside and then linked: a crash leaves no half of a key, and when two start at once the first link wins.
-    const draft = `${file}.${process.pid}`;
-    const opened = openSync(draft, 'w', 0o600);
+    // In another container the same process number is another process.
+    const draft = `${file}.${randomBytes(6).toString('hex')}`;
+    const opened = openSync(draft, 'wx', 0o600);
     try {
       writeSync(opened, pem);
       fsyncSync(opened);

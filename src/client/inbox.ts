@@ -6,13 +6,15 @@ import { randomBytes } from 'node:crypto';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
 import type { Database, Row } from './database.ts';
-import type { Policy } from './friends.ts';
+import { POLICIES, type Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
 /** As long as the exchange keeps a message. */
 const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
 /** For so long, or until it ends, a question belongs to the process that has taken it on. */
 const CLAIM_MS = 10 * 60 * 1000;
+/** One process of a user hears a guest at most so much later than another. */
+const ECHO_MS = 30_000;
 
 /** After these no answer comes. */
 const FINAL: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
@@ -55,43 +57,88 @@ export interface Page {
   readonly after?: number;
   /** Only open questions and what has not been read. */
   readonly onlyWaiting?: boolean;
+  /** Only those of friends with one of these policies. */
+  readonly policies?: readonly Policy[];
 }
 
 /** Friends whose key has changed are not listened to. */
 export const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
 /** Nobody is answering it. Takes the time, and a JSON array of the processes that have ended. */
 export const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
+/** Of a friend with one of these policies. Takes a JSON array of them. */
+const OF_POLICIES = `coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold')
+  IN (SELECT value FROM json_each(?))`;
 /** What another process of this user is waiting for is not news. Takes the time. */
 export const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
     AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END)`;
 
+const BY_ID = 'SELECT 1 FROM inbox WHERE friend = ? AND id = ? AND news = ?';
+
 export class Inbox {
   readonly #database: Database;
+  /** The last entry that this process has heard of each guest; of the others it has heard none up to `first`. */
+  readonly #heard = new Map<string, number>();
+  readonly #first: number;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#first = Number(database.get('SELECT max(number) AS n FROM inbox')?.n ?? 0);
   }
 
   /**
    * Fulfilled when the message is safe: with its entry, or undefined if it was here before. Rejected when the disk refuses; then it must
-   * not be acknowledged. A message without an id (of a guest connection) is never a repeat.
+   * not be acknowledged.
    */
   put(message: Incoming, now: number): Promise<Entry | undefined> {
+    const friend = usernameKey(message.from);
     const news = message.type === 'receipt' ? message.status : '';
-    const id = message.id ?? `guest-${randomBytes(12).toString('base64url')}`;
-    const replyTo = message.type === 'answer' ? message.replyTo : undefined;
     const content = message.type === 'receipt' ? (message.reason ?? '') : message.content;
     const state: State = message.type === 'question' ? 'open' : news === '' || FINAL.has(news) ? 'unread' : 'read';
+    const isGuests = message.deliveryId === undefined;
     return this.#database.write(() => {
+      if (isGuests && this.#isHeardElsewhere(friend, message.type, content, now)) return undefined;
+      let { id = madeUpId() } = message;
+      // A repeat must not use up a number: people type them.
+      if (this.#database.get(BY_ID, friend, id, news) !== undefined) {
+        if (!isGuests) return undefined;
+        id = madeUpId();
+      }
+      const replyTo = message.type === 'answer' ? (message.replyTo ?? this.#oldestAsked(friend)) : undefined;
       const row = this.#database.get(
         `INSERT INTO inbox (friend, username, kind, id, news, reply_to, content, at, state)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING *`,
-        ...[usernameKey(message.from), message.from, message.type, id, news, replyTo ?? null, content, now, state],
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+        ...[friend, message.from, message.type, id, news, replyTo ?? null, content, now, state],
       );
       if (row === undefined) return undefined;
+      const entry = entryOf(row);
+      if (isGuests) this.#heard.set(friend, entry.number);
       if (state === 'unread') this.#settleQuestion(message.from, news === '' ? replyTo : id, news || 'answered');
-      return entryOf(row);
+      return entry;
     });
+  }
+
+  /**
+   * Nothing tells the messages of a guest apart, and each of the user's processes hears each of them, in the same order: what another
+   * one has just put here, with the same words, behind what this one has heard is the same.
+   */
+  #isHeardElsewhere(friend: string, kind: Kind, content: string, now: number): boolean {
+    const row = this.#database.get(
+      `SELECT number FROM inbox WHERE number > ? AND friend = ? AND kind = ? AND content = ? AND at > ? ORDER BY number LIMIT 1`,
+      ...[this.#heard.get(friend) ?? this.#first, friend, kind, content, now - ECHO_MS],
+    );
+    if (row === undefined) return false;
+    this.#heard.set(friend, Number(row.number));
+    return true;
+  }
+
+  /** What a guest, who does not say what an answer is about, must mean. */
+  #oldestAsked(friend: string): string | undefined {
+    const row = this.#database.get(
+      `SELECT id FROM sent WHERE friend = ? AND kind = 'question' AND outcome IS NULL AND state NOT IN ('refused', 'draft')
+       ORDER BY number LIMIT 1`,
+      friend,
+    );
+    return row === undefined ? undefined : String(row.id);
   }
 
   /** Only whom it was asked can answer or decline a question: others may have guessed or been told its id. */
@@ -107,12 +154,20 @@ export class Inbox {
 
   /** The question with this id, or whose number this is. */
   findQuestion(idOrNumber: string): Entry | undefined {
-    const row = this.#database.get(
-      `SELECT * FROM inbox WHERE kind = 'question' AND (id = ?1 OR number = ?2) ORDER BY number DESC LIMIT 1`,
-      idOrNumber,
-      /^#?\d{1,15}$/.test(idOrNumber) ? Number(idOrNumber.replace('#', '')) : -1,
-    );
-    return row === undefined ? undefined : entryOf(row);
+    return this.#findOf(`kind = 'question'`, idOrNumber);
+  }
+
+  /** The same, or an answer, or the refusal of a question of this user. */
+  findAny(idOrNumber: string): Entry | undefined {
+    return this.#findOf(`kind != 'receipt' OR news IN ('declined', 'expired', 'left')`, idOrNumber);
+  }
+
+  /** A number says which beyond doubt. An id was chosen by whoever sent it: one that two have chosen says nothing. */
+  #findOf(which: string, idOrNumber: string): Entry | undefined {
+    const number = /^#?(\d{1,15})$/.exec(idOrNumber)?.[1];
+    const sql = `SELECT * FROM inbox WHERE (${which}) AND ${number === undefined ? 'id' : 'number'} = ? AND ${TRUSTED} LIMIT 2`;
+    const [row, another] = this.#database.all(sql, number === undefined ? idOrNumber : Number(number));
+    return row === undefined || another !== undefined ? undefined : entryOf(row);
   }
 
   /** The oldest question of a friend that waits for an answer. */
@@ -124,12 +179,12 @@ export class Inbox {
     return row === undefined ? undefined : entryOf(row);
   }
 
-  list({ limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false }: Page): Entry[] {
+  list({ limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false, policies = POLICIES }: Page): Entry[] {
     const waiting = onlyWaiting ? `state IN ('open', 'unread') AND` : '';
-    const sql = `SELECT * FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED}
+    const sql = `SELECT * FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
       AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left'))
       ORDER BY number ${after === undefined ? 'DESC' : 'ASC'} LIMIT ?`;
-    return this.#database.all(sql, after ?? -1, before, limit).map(entryOf);
+    return this.#database.all(sql, after ?? -1, before, JSON.stringify(policies), limit).map(entryOf);
   }
 
   /**
@@ -149,14 +204,6 @@ export class Inbox {
     return row === undefined ? undefined : entryOf(row);
   }
 
-  /** Gives the answer of a guest, who does not say to what, the question that it must be about. */
-  async pair({ number, from }: Entry, questionId: string): Promise<void> {
-    await this.#database.write(() => {
-      this.#database.run('UPDATE inbox SET reply_to = ? WHERE number = ? AND reply_to IS NULL', questionId, number);
-      this.#settleQuestion(from, questionId, 'answered');
-    });
-  }
-
   /** The owner has seen it. */
   read(...numbers: readonly number[]): void {
     this.#database.later(() => {
@@ -166,12 +213,12 @@ export class Inbox {
   }
 
   /** How much waits for somebody to look at it: open questions that nobody is answering, and what nobody waits for. */
-  waiting(now: number): { questions: number; answers: number } {
+  waiting(now: number, policies: readonly Policy[] = POLICIES): { questions: number; answers: number } {
     const row = this.#database.get(
       `SELECT count(*) FILTER (WHERE state = 'open' AND ${FREE}) AS questions,
          count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
-       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED}`,
-      ...[now, goneClaimers(this.#database, now), now],
+       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES}`,
+      ...[now, goneClaimers(this.#database, now), now, JSON.stringify(policies)],
     );
     return { questions: Number(row?.questions), answers: Number(row?.answers) };
   }
@@ -182,8 +229,7 @@ export class Inbox {
    */
   async claimNext(process: string, policies: readonly Policy[], now: number): Promise<Entry | undefined> {
     const next = `SELECT number FROM inbox WHERE state = 'open' AND kind = 'question' AND ${FREE} AND ${TRUSTED}
-      AND coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold')
-        IN (SELECT value FROM json_each(?)) ORDER BY number LIMIT 1`;
+      AND ${OF_POLICIES} ORDER BY number LIMIT 1`;
     const which = [now, goneClaimers(this.#database, now), JSON.stringify(policies)];
     // Looking costs nothing; claiming is a commit.
     if (this.#database.get(next, ...which) === undefined) return undefined;
@@ -238,6 +284,11 @@ export class Inbox {
       this.#database.run(`DELETE FROM inbox WHERE at < ? AND state NOT IN ('open', 'unread')`, now - REMEMBERED_MS),
     );
   }
+}
+
+/** For what a guest says without one. */
+function madeUpId(): string {
+  return `guest-${randomBytes(12).toString('base64url')}`;
 }
 
 /** The processes that were killed with a question in their hands, as a JSON array. */

@@ -44,6 +44,8 @@ export interface AskOptions {
 export interface Answer {
   /** The id of the question. */
   readonly id: string;
+  /** Its number in the inbox. */
+  readonly number: number;
   /** The friend's username. */
   readonly from: string;
   readonly text: string;

@@ -4,6 +4,7 @@
  */
 import { usernameKey } from '../protocol/names.ts';
 import type { Database, Row } from './database.ts';
+import { isGone } from './processes.ts';
 
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
@@ -80,22 +81,18 @@ export class Outbox {
     return this.#database.all(sql, limit).map(outgoingOf);
   }
 
+  /** Whether nobody waits for the answer to this question, and it is for this process to tell: it asked, or who did is gone. */
+  isNewsFor(process: string, id: string, now: number): boolean {
+    const row = this.#database.get('SELECT owner FROM sent WHERE id = ? AND waits_until <= ?', id, now);
+    return row !== undefined && (row.owner === process || isGone(String(row.owner)));
+  }
+
   /** The same question to the same friend, asked since then and not answered yet. */
   findOpen(to: string, content: string, since: number): Outgoing | undefined {
     const row = this.#database.get(
       `SELECT * FROM sent WHERE friend = ? AND kind = 'question' AND content = ? AND at >= ? AND outcome IS NULL
        AND state NOT IN ('refused', 'draft') ORDER BY number DESC LIMIT 1`,
       ...[usernameKey(to), content, since],
-    );
-    return row === undefined ? undefined : outgoingOf(row);
-  }
-
-  /** The oldest question to a friend that has no answer: what a guest's answer, which does not say so, is about. */
-  oldestOpen(to: string): Outgoing | undefined {
-    const row = this.#database.get(
-      `SELECT * FROM sent WHERE friend = ? AND kind = 'question' AND outcome IS NULL AND state NOT IN ('refused', 'draft')
-       ORDER BY number LIMIT 1`,
-      usernameKey(to),
     );
     return row === undefined ? undefined : outgoingOf(row);
   }

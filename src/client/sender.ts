@@ -16,6 +16,8 @@ const RESEND_MS = 15_000;
 /** A message of another process that lives but has not got rid of it for so long is sent by this one, too: a repeat is recognised. */
 const ABANDONED_MS = 60_000;
 const GIVE_UP_MS = 7 * 24 * 60 * 60 * 1000;
+/** What waits for this user comes first: it may hold the answer to what nobody seems to have taken. */
+const LAST_CHANCE_MS = 3_000;
 /** More than this waits only when nobody is there to take it. */
 const WAITING_MAX = 1_000;
 
@@ -59,6 +61,9 @@ export class Sender {
   readonly #sentAt = new Map<string, number>();
   readonly #waiting = new Map<string, PromiseWithResolvers<Status>>();
   #isOpen = false;
+  #openedAt = 0;
+  /** Why this client sends nothing any more. */
+  #abandoned: MagiError | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SenderOptions) {
@@ -84,7 +89,7 @@ export class Sender {
     // Who does not care for it must not be ended by it.
     waiting.promise.catch(() => {});
     this.#waiting.set(id, waiting);
-    const kept = this.#database.write(keep);
+    const kept = this.#abandoned === undefined ? this.#database.write(keep) : Promise.reject(this.#abandoned);
     kept.then(
       () => this.#sendOne(id),
       (error) => this.#end(id, error),
@@ -112,9 +117,20 @@ export class Sender {
     });
   }
 
+  /** Who has a message that was posted before, by this process or another; rejected with MagiError when nobody will. */
+  async follow({ id, state, code, reason }: Outgoing): Promise<Status> {
+    if (state === 'refused') throw new MagiError(code ?? 'internal', reason ?? 'It was refused.', { id });
+    if (state !== 'waiting' && state !== 'draft') return state;
+    const waiting = this.#waiting.get(id) ?? Promise.withResolvers<Status>();
+    waiting.promise.catch(() => {});
+    this.#waiting.set(id, waiting);
+    return await waiting.promise;
+  }
+
   /** The exchange is there: everything that waits goes to it. */
   opened(): void {
     this.#isOpen = true;
+    this.#openedAt = Date.now();
     this.#sentAt.clear();
     this.#resend();
     clearInterval(this.#timer);
@@ -164,10 +180,10 @@ export class Sender {
   }
 
   /** Nothing that waits will be sent by this client; what is on disk is, by a later one. */
-  abandon(): void {
+  abandon(why: MagiError): void {
+    this.#abandoned = why;
     this.closed();
-    for (const id of [...this.#waiting.keys()])
-      this.#end(id, new MagiError('closed', 'The client was closed before anybody had taken this.', { id }));
+    for (const id of [...this.#waiting.keys()]) this.#end(id, why);
   }
 
   /** A guest's connections are gone with its socket, and so is what it had not said. */
@@ -198,9 +214,12 @@ export class Sender {
   #resend(): void {
     const now = Date.now();
     for (const message of this.#outbox.waiting()) {
-      if (now - message.at > GIVE_UP_MS)
+      // Whoever has answered has it.
+      if (message.outcome !== undefined) this.#settle(message, 'delivered');
+      else if (now - message.at > GIVE_UP_MS) {
+        if (now - this.#openedAt < LAST_CHANCE_MS) continue;
         this.#settle(message, new MagiError('gave_up', 'Nobody has taken this for 7 days.', { id: message.id }));
-      else if (now - (this.#sentAt.get(message.id) ?? 0) >= RESEND_MS && this.#isMine(message, now))
+      } else if (now - (this.#sentAt.get(message.id) ?? 0) >= RESEND_MS && this.#isMine(message, now))
         this.#send(message);
     }
   }

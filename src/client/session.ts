@@ -66,7 +66,9 @@ export class Session {
     this.#receiver = new Receiver({
       inbox: this.inbox,
       acknowledge: (deliveryIds) => this.#link.send({ type: 'received', deliveryIds }),
-      arrived: (entry) => this.#arrived(entry),
+      arrived: (entry) => {
+        if (!this.#isClosed) on.arrived(entry);
+      },
       missed: (error) => {
         if (this.#isClosed) return;
         on.trouble(error);
@@ -154,7 +156,7 @@ export class Session {
     this.#receiver.flush();
     const gone = this.#link.close();
     this.#receiver.closed();
-    this.sender.abandon();
+    this.sender.abandon(new MagiError('closed', 'The client was closed before anybody had taken this.'));
     this.#replies.lost();
     this.#identified.reject(new MagiError('closed', 'The client was closed.'));
     leave(this.process);
@@ -266,20 +268,6 @@ export class Session {
     }
   }
 
-  /** A guest does not say what an answer is about. */
-  async #arrived(entry: Entry): Promise<void> {
-    if (this.#isClosed) return;
-    let arrived = entry;
-    if (entry.kind === 'answer' && entry.replyTo === undefined) {
-      const question = this.outbox.oldestOpen(entry.from);
-      if (question !== undefined) {
-        await this.inbox.pair(entry, question.id).catch(this.#options.on.trouble);
-        arrived = { ...entry, replyTo: question.id };
-      }
-    }
-    if (!this.#isClosed) this.#options.on.arrived(arrived);
-  }
-
   #refused(error: Message<'error'>): void {
     if (error.request === 'identify' && !this.#identified.isDone) this.#notLetIn(error);
     else if (!this.sender.refused(error) && !this.#replies.told(error)) this.#options.on.trouble(MagiError.by(error));
@@ -292,6 +280,7 @@ export class Session {
     }
     this.#refusal = MagiError.by(error);
     this.#identified.reject(this.#refusal);
+    this.sender.abandon(this.#refusal);
     void this.#link.close();
   }
 
@@ -304,6 +293,7 @@ export class Session {
     if (!willReturn) {
       this.#refusal ??= new MagiError('replaced', `The exchange closed the socket with ${code}.`);
       this.#identified.reject(this.#refusal);
+      this.sender.abandon(this.#refusal);
     } else if (this.#identified.isDone) this.#identified = newIdentified();
     this.#options.on.closed(code, willReturn, reason);
   }

@@ -60,15 +60,16 @@ export function readSettings(given: Given, env: Environment): Settings {
     throw bad(
       'MAGI_NICKNAME takes 1 to 64 characters without control or invisible ones and without a space at either end.',
     );
-  const insecure = given.insecure ?? (filled(env.MAGI_INSECURE) !== undefined || file.insecure === true);
+  const insecure = given.insecure ?? readSwitch(env.MAGI_INSECURE) ?? file.insecure === true;
   return { server: readServer(server, insecure), username, nickname, home };
 }
 
 function readServer(text: string, insecure: boolean): string {
   const scheme = /^([a-z]+):\/\//i.exec(text)?.[1]?.toLowerCase();
-  const url = URL.parse(scheme === undefined ? `wss://${text}` : text);
   const names: Record<string, string> = { http: 'ws:', ws: 'ws:', https: 'wss:', wss: 'wss:' };
-  const protocol = scheme === undefined ? (LOOPBACK.test(url?.hostname ?? '') ? 'ws:' : 'wss:') : names[scheme];
+  const isOwnMachine = scheme === undefined && LOOPBACK.test(URL.parse(`ws://${text}`)?.hostname ?? '');
+  const protocol = scheme === undefined ? (isOwnMachine ? 'ws:' : 'wss:') : names[scheme];
+  const url = URL.parse(scheme === undefined ? `${protocol}//${text}` : text);
   if (url === null || protocol === undefined || url.hostname === '' || url.username !== '' || url.password !== '')
     throw bad(
       'MAGI_SERVER takes a host with or without a port, or a URL that begins with wss://, ws://, https:// or http://.',
@@ -115,6 +116,14 @@ function readFile(path: string): Config {
     if (value !== undefined && typeof value !== kind) throw bad(`${path}: ${name} takes a ${kind}.`);
   }
   return config;
+}
+
+/** `undefined`: not set. */
+function readSwitch(value: string | undefined): boolean | undefined {
+  if (filled(value) === undefined) return undefined;
+  if (value === '1' || value === 'true') return true;
+  if (value === '0' || value === 'false') return false;
+  throw bad('MAGI_INSECURE takes 1 or 0: whether plain ws:// to another machine is meant.');
 }
 
 /** An empty variable is one that is not set. */

@@ -11,6 +11,7 @@ import type { DatabaseSync } from 'node:sqlite';
  * inbox: `news` is empty for questions and answers, which share one space of ids, and the status of a receipt, each told once.
  * `woken_at`, `woken_until`: when it first woke somebody, and until when it wakes nobody again.
  * sent: `owner` is the process that sends it; another one does when that is gone. `waits_until`: somebody waits for the answer.
+ * wakes: words by which it is tried whether an assistant can be woken, see wakes.ts.
  */
 const MIGRATIONS = [
   `CREATE TABLE friends (
@@ -64,7 +65,14 @@ const MIGRATIONS = [
     waits_until INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX sent_state ON sent (state, number) WHERE state IN ('waiting', 'draft');
-  CREATE INDEX sent_friend ON sent (friend, number);`,
+  CREATE INDEX sent_friend ON sent (friend, number);
+  CREATE TABLE wakes (
+    word TEXT PRIMARY KEY,
+    rung TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    told_at INTEGER NOT NULL DEFAULT 0,
+    seen_at INTEGER NOT NULL DEFAULT 0
+  ) STRICT;`,
 ];
 
 /** Brings the file to the present version. A file of a later release is left alone, and used if that release allows it. */
@@ -73,9 +81,9 @@ export function migrate(file: DatabaseSync): void {
   if (version() >= MIGRATIONS.length) return;
   file.exec('BEGIN IMMEDIATE');
   try {
-    // Another process may have been faster.
-    for (let next = version(); next < MIGRATIONS.length; next++) file.exec(MIGRATIONS[next] ?? '');
-    file.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    // Another process may have been faster, also one of a later release.
+    for (let next = version(); next < MIGRATIONS.length; next++)
+      file.exec(`${MIGRATIONS[next]}; PRAGMA user_version = ${next + 1}`);
     file.exec('COMMIT');
   } catch (error) {
     if (file.isTransaction) file.exec('ROLLBACK');

@@ -172,15 +172,15 @@ test('disconnect ends it for both', async () => {
   await grace.befriend(ada);
   assert.match(await ada.done('disconnect', 'grace'), /not connected with Grace \(.*\) any more/);
   assert.is(await grace.done('friends'), '');
-  assert.match(await grace.refused(1, 'ask', 'ada', 'Still there?'), /no friends here yet/);
-  assert.match(await ada.refused(1, 'disconnect', 'grace'), /no friends here yet/);
+  assert.match(await grace.refused(1, 'ask', 'ada', 'Still there?'), /not connected any more|no friends here yet/);
+  assert.match(await ada.refused(1, 'disconnect', 'grace'), /not connected any more|no friends here yet/);
 });
 
 test('a part of a name means the only friend who has it', async () => {
   const gregor = new Typist(exchange, `${grace.env.MAGI_USERNAME}-too`, { MAGI_NICKNAME: 'Gregor' });
   await grace.befriend(ada);
   await gregor.befriend(ada);
-  assert.match(await ada.refused(1, 'ask', 'gr', 'Who?'), /Several friends could be meant/);
+  assert.match(await ada.refused(1, 'ask', 'gr', 'Who?'), /gr may be /);
   assert.match(await ada.done('ask', 'greg', 'You?', '--no-wait'), /Gregor is away/);
 });
 

@@ -8,6 +8,8 @@ import { type Exchange, MAIN, startExchange, temporaryFolder, within } from '../
 export interface SmallDisk {
   /** Starts an exchange whose DATA_DIR is the disk. */
   start(env: Record<string, string>): Promise<Exchange>;
+  /** Starts an exchange whose LOG_FILE `server.log` alone is on the disk. Returns it and where the test sees that file. */
+  startLogging(env: Record<string, string>): Promise<{ exchange: Exchange; file: string }>;
   /** Writes a file until not one byte more goes in. */
   fill(): void;
   /** Removes that file. */
@@ -58,6 +60,12 @@ export async function smallDisk(mebibytes: number): Promise<SmallDisk> {
   const filler = join(`/proc/${holder.pid}/root`, path, 'filler');
   return {
     start: (env) => startExchange({ ...env, DATA_DIR: path }, [...enter, process.execPath, MAIN]),
+    async startLogging(env) {
+      const file = join(`/proc/${holder.pid}/root`, path, 'server.log');
+      const LOG_FILE = join(path, 'server.log');
+      const exchange = await startExchange({ ...env, LOG_FILE }, [...enter, process.execPath, MAIN], undefined, file);
+      return { exchange, file };
+    },
     fill: () => fill(filler),
     free: () => rmSync(filler),
     async remove() {

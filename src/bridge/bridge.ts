@@ -1,0 +1,291 @@
+/**
+ * What an assistant can do through the exchange, without a word of MCP: each function returns what to say. It opens the client when it is
+ * first needed, and again later if the folder or the settings were not usable: neither a disk nor a network ends it.
+ */
+import type { Client } from '../client/client.ts';
+import { MagiError } from '../client/errors.ts';
+import { type Friend, fingerprintOf } from '../client/friends.ts';
+import type { Asked } from '../client/options.ts';
+import { visibleName } from '../protocol/visible.ts';
+import { type Reason, reasonsToAsk } from './decision.ts';
+import { Outgoing } from './outgoing.ts';
+import { Reading, SHOWN } from './reading.ts';
+import { refused, type Said } from './said.ts';
+
+/** The same question to the same friend within so long is the one that is open. */
+const SAME_MS = 10 * 60 * 1000;
+/** How often an assistant hears that a call still waits. */
+const TICK_MS = 5_000;
+
+/** What must happen before something leaves. */
+export type Gate =
+  | { readonly may: 'go' }
+  /** The owner has to see the draft. `question`: for the owner's eyes; `why` for the assistant. */
+  | { readonly may: 'ask'; readonly draft: string; readonly question: string; readonly reasons: readonly Reason[] };
+
+export interface Waiting {
+  readonly milliseconds: number;
+  readonly signal: AbortSignal;
+  /** Told now and then while it waits. */
+  readonly tick: (message: string) => void;
+}
+
+export class Bridge {
+  readonly client: Client;
+  readonly reading: Reading;
+  readonly outgoing: Outgoing;
+
+  constructor(client: Client) {
+    this.client = client;
+    this.reading = new Reading(client);
+    this.outgoing = new Outgoing(client, () => this.reading.isTainted);
+  }
+
+  // --- friends -----------------------------------------------------------------------------------------------------------------
+
+  async createInvite(): Promise<Said> {
+    const { code, expiresAt } = await this.client.createInvite();
+    const minutes = Math.max(1, Math.round((expiresAt - Date.now()) / 60_000));
+    return {
+      text: `The code is ${code}. It connects one friend with you, once, within ${minutes} minutes. They say to their assistant: connect ${code}.`,
+      data: { status: 'ok', code, expiresAt },
+    };
+  }
+
+  async connect(code: string): Promise<Said> {
+    const friend = await this.client.connect(code);
+    const name = visibleName(friend.localName);
+    const key = friend.publicKey === undefined ? '' : ` Their key: ${fingerprintOf(friend.publicKey)}.`;
+    return {
+      text: `Connected with ${name} (@${visibleName(friend.username)}).${key} Until your owner has looked at name and key and said "magi policy ${visibleName(friend.username)} ask" in a terminal, nothing that this friend asks is shown to you.`,
+      data: { status: 'ok', friend: described(friend, true) },
+    };
+  }
+
+  friends(): Said {
+    const friends = this.client.friends().map((friend) => described(friend, this.client.isOnline(friend.username)));
+    const lines = friends.map(
+      ({ username, name, isHere, policy, state }) =>
+        `- ${name} (@${username}): ${isHere ? 'here' : 'away'}, policy ${policy}${state === '' ? '' : `, ${state}`}`,
+    );
+    const text = lines.length === 0 ? 'No friends yet: make an invite, or connect with a code.' : lines.join('\n');
+    return { text, data: { status: 'ok', friends } };
+  }
+
+  async disconnect(name: string): Promise<Said> {
+    const friend = this.client.friend(name);
+    await this.client.disconnect(friend.username);
+    return { text: `The connection with ${visibleName(friend.localName)} has ended.`, data: { status: 'ok' } };
+  }
+
+  /** `wakeTest`: the word by which `magi doctor --wake` learns that this assistant was woken. */
+  status(wakeTest?: string): Said {
+    if (wakeTest !== undefined) this.client.wakes.seen(wakeTest);
+    const { questions, answers } = this.client.waiting(SHOWN);
+    const all = this.client.waiting();
+    const held = all.questions + all.answers - questions - answers;
+    const drafts = this.client.drafts();
+    const isHere = this.client.isIdentified;
+    const lines = [
+      `You are ${visibleName(this.client.username)}, ${isHere ? 'connected to the exchange' : 'not connected to the exchange just now; what you send is kept and goes out later'}.`,
+      `${this.client.friends().length} friends. ${questions} questions and ${answers} answers wait; ${all.unsent} messages are on their way.`,
+      ...(held > 0 ? [`${held} more are held back until your owner has looked at who sent them (magi friends).`] : []),
+      ...(drafts.length > 0 ? [`${drafts.length} drafts wait for your owner (magi approve).`] : []),
+    ];
+    return {
+      text: lines.join('\n'),
+      data: {
+        status: 'ok',
+        username: this.client.username,
+        isConnected: isHere,
+        questions,
+        answers,
+        held,
+        unsent: all.unsent,
+        drafts: drafts.length,
+      },
+    };
+  }
+
+  // --- questions and answers ---------------------------------------------------------------------------------------------------
+
+  /** Why the owner has to be asked before this happens, which carries no words; empty: it may happen. */
+  reasons(action: 'connect' | 'create_invite' | 'disconnect'): Reason[] {
+    return reasonsToAsk({ action, isTainted: this.reading.isTainted, hasSecret: false, isPaused: false });
+  }
+
+  /** A question on its way: open already, free to go, or to be seen by the owner first. */
+  async ask(name: string, text: string): Promise<Gate | { readonly may: 'wait'; readonly id: string }> {
+    const friend = this.client.friend(name);
+    const open = this.client.session.outbox.findOpen(friend.username, text, Date.now() - SAME_MS);
+    if (open !== undefined) return { may: 'wait', id: open.id };
+    return await this.#gate({ kind: 'question', friend, text });
+  }
+
+  async answer(question: string, text: string): Promise<Gate> {
+    const { number, from } = await this.#question(question);
+    return await this.#gate({ kind: 'answer', friend: this.client.friend(from), text, question: `#${number}` });
+  }
+
+  /** Sends the question and waits for the answer. */
+  async sendQuestion(name: string, text: string, waiting: Waiting): Promise<Said> {
+    return await this.#awaited(this.client.post(name, text, optionsOf(waiting)), waiting);
+  }
+
+  async sendAnswer(question: string, text: string): Promise<Said> {
+    const found = await this.#question(question);
+    const status = await (await this.client.question(`#${found.number}`)).answer(text);
+    return sentAnswer(this.#nameOf(found.from), status);
+  }
+
+  /** The owner has agreed to what they were shown. */
+  async approve(draft: string, waiting: Waiting): Promise<Said> {
+    const found = this.outgoing.find(draft);
+    if (found === undefined) return refused('This draft has been sent or discarded already.');
+    const asked = this.client.approve(draft, optionsOf(waiting));
+    if (found.kind === 'question') return await this.#awaited(asked, waiting);
+    return sentAnswer(this.#nameOf(found.to), await asked.sent);
+  }
+
+  async decline(question: string, reason: string): Promise<Said> {
+    const found = await this.#question(question);
+    await (await this.client.question(`#${found.number}`)).decline(reason);
+    return { text: `${this.#nameOf(found.from)} was told that there will be no answer.`, data: { status: 'ok' } };
+  }
+
+  /** The answer to a question that is open already, or that it will come later. */
+  async waitForAnswer(id: string, waiting: Waiting): Promise<Said> {
+    const answer = this.client.answerTo(id, optionsOf(waiting));
+    return await this.#awaited({ id, sent: Promise.resolve('delivered'), answer }, waiting);
+  }
+
+  async #awaited({ id, sent, answer }: Asked, { tick }: Waiting): Promise<Said> {
+    let where = 'on its way';
+    sent.then(
+      (status) => {
+        where = status === 'queued' ? 'kept for your friend, who is away' : 'with your friend’s assistant';
+        tick(`The question is ${where}.`);
+      },
+      () => {},
+    );
+    const beat = setInterval(() => tick(`The question is ${where}; waiting for the answer.`), TICK_MS);
+    try {
+      return this.reading.answer(await answer);
+    } catch (error) {
+      if (!(error instanceof MagiError) || (error.code !== 'no_answer_yet' && error.code !== 'aborted')) throw error;
+      return {
+        text: `Not yet: the question is ${where}. The answer will come to your inbox; do not ask again. Its id is ${id}.`,
+        data: { status: 'waiting', id },
+      };
+    } finally {
+      clearInterval(beat);
+    }
+  }
+
+  /** What waits; with `milliseconds` it waits until something does. */
+  async inbox({ milliseconds, signal, tick }: Waiting): Promise<Said> {
+    await this.#fetched();
+    const end = Date.now() + milliseconds;
+    const beat = setInterval(() => tick('Waiting for a question or an answer.'), TICK_MS);
+    try {
+      for (;;) {
+        const said = await this.reading.next();
+        if (said !== undefined) return said;
+        const left = end - Date.now();
+        if (left <= 0 || signal.aborted)
+          return { text: 'Nothing waits.', data: { status: 'ok', messages: [], open: [], news: [], more: 0 } };
+        await this.client.changed(AbortSignal.any([signal, AbortSignal.timeout(left)]));
+      }
+    } finally {
+      clearInterval(beat);
+    }
+  }
+
+  /** One line for the end of every result; empty when nothing waits. */
+  unread(): { readonly questions: number; readonly answers: number; readonly line: string } {
+    const { questions, answers } = this.client.waiting(SHOWN);
+    const parts = [questions > 0 ? plural(questions, 'question') : '', answers > 0 ? plural(answers, 'answer') : ''];
+    const line = parts.filter((part) => part !== '').join(' and ');
+    return { questions, answers, line: line === '' ? '' : `(${line} in your inbox: magi_inbox shows them.)` };
+  }
+
+  /** Questions that wait for an answer, by number. */
+  openQuestions(): { readonly id: string; readonly username: string }[] {
+    const waiting = this.client.inbox({ limit: 200, after: 0, onlyWaiting: true, policies: SHOWN });
+    const questions = waiting.filter(({ kind }) => kind === 'question');
+    return questions.map(({ number, from }) => ({ id: `#${number}`, username: from }));
+  }
+
+  /** Why a refusal with these words needs the owner; empty: it does not. */
+  async reasonsToDecline(question: string, reason: string): Promise<Reason[]> {
+    if (reason === '') return [];
+    const { from } = await this.#question(question);
+    return await this.outgoing.reasons({ kind: 'answer', friend: this.client.friend(from), text: reason });
+  }
+
+  async #gate(letter: Parameters<Outgoing['keep']>[0]): Promise<Gate> {
+    const reasons = await this.outgoing.reasons(letter);
+    if (reasons.length === 0) return { may: 'go' };
+    const draft = await this.outgoing.keep(letter);
+    const kept = this.outgoing.find(draft);
+    if (kept === undefined) throw new Error('a draft that was just kept is there');
+    return { may: 'ask', draft, question: this.outgoing.describe(kept, reasons), reasons };
+  }
+
+  /** By number, or the oldest open one of a friend. Throws MagiError `unknown_id`. */
+  async #question(idOrFriend: string) {
+    const found =
+      this.client.find(idOrFriend) ?? this.client.session.inbox.openQuestionOf(this.client.friend(idOrFriend).username);
+    if (found?.kind !== 'question') throw new MagiError('unknown_id', 'There is no such open question in your inbox.');
+    return found;
+  }
+
+  /** What waited at the exchange while nobody was here takes a moment. */
+  async #fetched(): Promise<void> {
+    if (!this.client.isIdentified) await Promise.race([this.client.identify(), pause(2_000)]).catch(() => {});
+  }
+
+  #nameOf(username: string): string {
+    const friend = this.client.friends().find((one) => one.username === username);
+    return visibleName(friend?.localName ?? username);
+  }
+}
+
+function optionsOf({ milliseconds, signal }: Waiting) {
+  return { timeout: milliseconds, signal };
+}
+
+function described(friend: Friend, isHere: boolean) {
+  const state =
+    friend.change !== undefined
+      ? 'KEY CHANGED: nothing is sent or shown until the owner decides'
+      : friend.pausedAt > 0
+        ? 'paused'
+        : '';
+  return {
+    username: visibleName(friend.username),
+    name: visibleName(friend.localName),
+    isHere,
+    policy: friend.policy,
+    key: friend.publicKey === undefined ? '' : fingerprintOf(friend.publicKey),
+    state,
+  };
+}
+
+function sentAnswer(name: string, status: string): Said {
+  const where =
+    status === 'queued'
+      ? `is kept for ${name}, who is away`
+      : status === 'delivered'
+        ? `has reached ${name}`
+        : `was handed to ${name}`;
+  return { text: `The answer ${where}.`, data: { status: 'sent', delivery: status } };
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
+}

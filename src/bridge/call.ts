@@ -1,0 +1,197 @@
+/**
+ * One call of a tool, from what the assistant wants to what it is told. A call that needs its owner is made twice: what the owner was
+ * shown is kept here in between, and the second call carries only its name, sealed.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  type CallToolResult,
+  createRequestStateCodec,
+  type InputRequiredResult,
+  type McpServer,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import { MagiError } from '../client/errors.ts';
+import type { Bridge, Gate, Waiting } from './bridge.ts';
+import { type Reason, sentenceOf } from './decision.ts';
+import { askOwner, hasAgreed, wayToAsk } from './owner.ts';
+import { refused, type Said } from './said.ts';
+import { WAIT_SECONDS } from './schemas.ts';
+
+/** What a call that waits for its owner will do when they agree. */
+type Pending =
+  | { readonly action: 'send'; readonly draft: string; readonly seconds: number }
+  | { readonly action: 'connect'; readonly code: string }
+  | { readonly action: 'create_invite' }
+  | { readonly action: 'disconnect'; readonly friend: string };
+
+type Outcome = Said | InputRequiredResult;
+
+/** Gives the bridge, or rejects with MagiError while settings, folder or disk do not allow it. */
+export type GetBridge = () => Promise<Bridge>;
+
+export const codec = createRequestStateCodec<Pending>({ key: randomBytes(32), ttlSeconds: 600 });
+
+export class Calls {
+  readonly #mcp: McpServer;
+  readonly #getBridge: GetBridge;
+
+  constructor(mcp: McpServer, getBridge: GetBridge) {
+    this.#mcp = mcp;
+    this.#getBridge = getBridge;
+  }
+
+  /** What a handler throws would be shown to the model as it is: here it becomes a sentence of ours. */
+  async run(
+    context: ServerContext,
+    work: (call: Call) => Promise<Outcome>,
+  ): Promise<CallToolResult | InputRequiredResult> {
+    let said: Said;
+    let unread = { questions: 0, answers: 0, line: '' };
+    try {
+      const bridge = await this.#getBridge();
+      const outcome = await work(new Call(this.#mcp, context, bridge));
+      if (!isSaid(outcome)) return outcome;
+      said = outcome;
+      unread = bridge.unread();
+    } catch (error) {
+      said = refused(sentenceFor(error), error instanceof MagiError ? { code: error.code } : {});
+    }
+    const { line, ...waiting } = unread;
+    return {
+      content: [{ type: 'text', text: line === '' ? said.text : `${said.text}\n\n${line}` }],
+      structuredContent: { ...said.data, waiting },
+      ...(said.isError === true ? { isError: true } : {}),
+    };
+  }
+}
+
+/** One call of a tool. */
+export class Call {
+  readonly bridge: Bridge;
+  readonly #mcp: McpServer;
+  readonly #context: ServerContext;
+
+  constructor(mcp: McpServer, context: ServerContext, bridge: Bridge) {
+    this.bridge = bridge;
+    this.#mcp = mcp;
+    this.#context = context;
+  }
+
+  async ask(friend: string, text: string, seconds: number = WAIT_SECONDS): Promise<Outcome> {
+    const pending = this.#pending();
+    if (pending?.action === 'send') return await this.#agreed(pending);
+    const gate = await this.bridge.ask(friend, text);
+    const waiting = this.#waiting(seconds);
+    if (gate.may === 'wait') return await this.bridge.waitForAnswer(gate.id, waiting);
+    if (gate.may === 'ask') return await this.#show(gate, seconds);
+    return await this.bridge.sendQuestion(friend, text, waiting);
+  }
+
+  async answer(question: string, text: string): Promise<Outcome> {
+    const pending = this.#pending();
+    if (pending?.action === 'send') return await this.#agreed(pending);
+    const gate = await this.bridge.answer(question, text);
+    return gate.may === 'ask' ? await this.#show(gate, 0) : await this.bridge.sendAnswer(question, text);
+  }
+
+  async decline(question: string, reason: string): Promise<Outcome> {
+    const reasons = await this.bridge.reasonsToDecline(question, reason);
+    if (reasons.length === 0) return await this.bridge.decline(question, reason);
+    return refused(
+      `${why(reasons)} Nothing was sent: decline without a reason, or leave it to your owner (magi decline in a terminal).`,
+    );
+  }
+
+  async inbox(id: string | undefined, offset: number, seconds: number): Promise<Outcome> {
+    if (id !== undefined) return this.bridge.reading.one(id, offset);
+    return await this.bridge.inbox(this.#waiting(seconds));
+  }
+
+  /** What carries no words, and once a stranger's text was read needs the owner, too. */
+  async act(wanted: Exclude<Pending, { action: 'send' }>): Promise<Outcome> {
+    const pending = this.#pending();
+    if (pending !== undefined && pending.action !== 'send')
+      return hasAgreed(this.#context)
+        ? await this.#do(pending)
+        : refused('Your owner did not agree. Nothing was done.');
+    const reasons = this.bridge.reasons(wanted.action);
+    if (reasons.length === 0) return await this.#do(wanted);
+    if (wayToAsk(this.#mcp, this.#context) === 'dialog')
+      return askOwner(`${questionFor(wanted)} ${why(reasons)}`, 'Yes', await codec.mint(wanted, this.#context));
+    return refused(`${why(reasons)} Nothing was done: your owner can do it in a terminal with the magi command.`);
+  }
+
+  async confirm(draft: string, friend: string, text: string): Promise<Outcome> {
+    if (wayToAsk(this.#mcp, this.#context) !== 'tool')
+      return refused(`Nothing was sent: your owner agrees in a terminal with magi approve ${draft}.`);
+    const found = this.bridge.outgoing.find(draft);
+    if (found === undefined || found.to !== friend || found.content !== text)
+      return refused('Nothing was sent: draft, friend and text have to be exactly what the draft holds.');
+    return await this.bridge.approve(draft, this.#waiting(WAIT_SECONDS));
+  }
+
+  async #show({ draft, question, reasons }: Extract<Gate, { may: 'ask' }>, seconds: number): Promise<Outcome> {
+    const way = wayToAsk(this.#mcp, this.#context);
+    if (way === 'dialog')
+      return askOwner(question, 'Send it', await codec.mint({ action: 'send', draft, seconds }, this.#context));
+    const how =
+      way === 'tool'
+        ? `Call magi_confirm with draft "${draft}", the friend's username and the whole text: your owner is asked then.`
+        : `Your owner agrees in a terminal: magi approve ${draft}`;
+    return {
+      text: `Nothing was sent yet; it is kept as a draft. ${why(reasons)} ${how}`,
+      data: { status: 'draft', draft },
+    };
+  }
+
+  /** What was shown is what goes: the draft, not the arguments of the second call. */
+  async #agreed({ draft, seconds }: Extract<Pending, { action: 'send' }>): Promise<Said> {
+    if (hasAgreed(this.#context)) return await this.bridge.approve(draft, this.#waiting(seconds));
+    await this.bridge.client.discard(draft).catch(() => {});
+    return refused('Your owner did not agree. Nothing was sent.');
+  }
+
+  async #do(wanted: Exclude<Pending, { action: 'send' }>): Promise<Said> {
+    if (wanted.action === 'connect') return await this.bridge.connect(wanted.code);
+    if (wanted.action === 'disconnect') return await this.bridge.disconnect(wanted.friend);
+    return await this.bridge.createInvite();
+  }
+
+  #pending(): Pending | undefined {
+    return this.#context.mcpReq.requestState<Pending>();
+  }
+
+  /** Some assistants wait on only while they hear something. */
+  #waiting(seconds: number): Waiting {
+    const { signal, _meta, notify } = this.#context.mcpReq;
+    const progressToken = _meta?.progressToken;
+    let progress = 0;
+    const tick = (message: string) => {
+      if (progressToken === undefined || signal.aborted) return;
+      const params = { progressToken, progress: ++progress, message };
+      // Who has gone does not hear it.
+      notify({ method: 'notifications/progress', params }).catch(() => {});
+    };
+    return { milliseconds: seconds * 1000, signal, tick };
+  }
+}
+
+function isSaid(outcome: Outcome): outcome is Said {
+  return 'data' in outcome;
+}
+
+function why(reasons: readonly Reason[]): string {
+  return reasons.map(sentenceOf).join(' ');
+}
+
+function questionFor(wanted: Exclude<Pending, { action: 'send' }>): string {
+  if (wanted.action === 'connect') return `Connect with the friend whose code is ${wanted.code}?`;
+  if (wanted.action === 'disconnect') return `End the connection with ${wanted.friend} for good?`;
+  return 'Make a code with which somebody can connect with you?';
+}
+
+function sentenceFor(error: unknown): string {
+  if (error instanceof MagiError) return error.message;
+  process.stderr.write(`magi-exchange bridge: ${error instanceof Error ? error.stack : error}\n`);
+  return 'The bridge has failed here; it goes on. Nothing was sent unless magi_status says so.';
+}

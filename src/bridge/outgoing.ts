@@ -1,0 +1,72 @@
+/**
+ * What leaves: looked at before it goes, and kept as a draft when the owner has to see it first. What the owner was shown is what goes.
+ */
+import type { Client } from '../client/client.ts';
+import type { Friend } from '../client/friends.ts';
+import type { Outgoing as Draft } from '../client/outbox.ts';
+import { visible, visibleName } from '../protocol/visible.ts';
+import { type Reason, reasonsToAsk, sentenceOf } from './decision.ts';
+import { findSecrets, secretSentence } from './secrets.ts';
+
+/** Messages to one friend without its owner, in how long, before there is a pause. */
+const ALONE_MAX = 20;
+const ALONE_MS = 10 * 60 * 1000;
+
+export interface Letter {
+  readonly kind: 'question' | 'answer';
+  readonly friend: Friend;
+  readonly text: string;
+  /** Of an answer: the number of the question. */
+  readonly question?: string;
+}
+
+export class Outgoing {
+  readonly #client: Client;
+  readonly #isTainted: () => boolean;
+
+  constructor(client: Client, isTainted: () => boolean) {
+    this.#client = client;
+    this.#isTainted = isTainted;
+  }
+
+  /** Why the owner has to see it before it goes; none: it may go. */
+  async reasons({ kind, friend, text }: Letter): Promise<Reason[]> {
+    return reasonsToAsk({
+      action: kind === 'question' ? 'ask' : 'answer',
+      policy: friend.policy,
+      isTainted: this.#isTainted(),
+      hasSecret: findSecrets(text).length > 0,
+      isPaused: friend.pausedAt > 0 || (await this.#pausesNow(friend)),
+    });
+  }
+
+  /** Keeps it until the owner has seen it. Returns the draft's id. */
+  async keep({ kind, friend, text, question }: Letter): Promise<string> {
+    const replyTo = question === undefined ? undefined : this.#client.find(question)?.id;
+    return await this.#client.draft(kind, friend.username, text, replyTo);
+  }
+
+  find(draft: string): Draft | undefined {
+    return this.#client.drafts().find(({ id }) => id === draft);
+  }
+
+  /** All that the owner needs to decide: to whom, what, and why they are asked. */
+  describe({ kind, to, content }: Draft, reasons: readonly Reason[]): string {
+    const friend = this.#client.friends().find(({ username }) => username === to);
+    const name = visibleName(friend?.localName ?? to);
+    const why = [...reasons.map(sentenceOf), secretSentence(findSecrets(content))].filter((line) => line !== '');
+    const what =
+      kind === 'question'
+        ? `Send this question to ${name} (@${visibleName(to)})?`
+        : `Send this answer to ${name} (@${visibleName(to)})?`;
+    return `${what}\n\n${visible(content)}\n\n${why.join(' ')}`;
+  }
+
+  /** The assistants of the two have gone back and forth too long without their owners: that ends here. */
+  async #pausesNow({ username }: Friend): Promise<boolean> {
+    const { friends } = this.#client.session;
+    if (friends.sentUnseen(username, Date.now() - ALONE_MS) < ALONE_MAX) return false;
+    await friends.pause(username);
+    return true;
+  }
+}
