@@ -59,6 +59,8 @@ export class Sender {
   readonly #outbox: Outbox;
   /** When each message was last sent on the present socket; after a rate limit, when it may be sent again less RESEND_MS. */
   readonly #sentAt = new Map<string, number>();
+  /** Settled, and not on disk yet. */
+  readonly #settled = new Set<string>();
   readonly #waiting = new Map<string, PromiseWithResolvers<Status>>();
   #isOpen = false;
   #openedAt = 0;
@@ -214,6 +216,7 @@ export class Sender {
   #resend(): void {
     const now = Date.now();
     for (const message of this.#outbox.waiting()) {
+      if (this.#settled.has(message.id)) continue;
       // Whoever has answered has it.
       if (message.outcome !== undefined) this.#settle(message, 'delivered');
       else if (now - message.at > GIVE_UP_MS) {
@@ -252,10 +255,18 @@ export class Sender {
   }
 
   #settle(message: Outgoing | undefined, outcome: Status | MagiError): void {
-    if (message?.state !== 'waiting') return;
+    if (message?.state !== 'waiting' || this.#settled.has(message.id)) return;
     const { id } = message;
-    if (outcome instanceof MagiError) this.#outbox.refused(id, outcome.code, outcome.message);
-    else this.#outbox.taken(id, outcome);
+    this.#settled.add(id);
+    const written =
+      outcome instanceof MagiError
+        ? this.#outbox.refused(id, outcome.code, outcome.message)
+        : this.#outbox.taken(id, outcome);
+    // If the disk refuses, a later process finds it out again.
+    written.then(
+      () => this.#settled.delete(id),
+      () => {},
+    );
     this.#options.settled(message, outcome);
     this.#end(id, outcome);
   }

@@ -66,6 +66,8 @@ export class Session {
   #identified = newIdentified();
   #refusal: MagiError | undefined;
   #isClosed = false;
+  /** The disk has refused what came last. */
+  #isFull = false;
   #reads: Sendable[] = [];
 
   constructor(options: SessionOptions) {
@@ -89,15 +91,15 @@ export class Session {
     });
     this.#receiver = new Receiver({
       inbox: this.inbox,
-      acknowledge: (deliveryIds) => this.#link.send({ type: 'received', deliveryIds }),
+      acknowledge: (deliveryIds) => {
+        this.#isFull = false;
+        this.#link.settled();
+        this.#link.send({ type: 'received', deliveryIds });
+      },
       arrived: (entry) => {
         if (!this.#isClosed) on.arrived(entry);
       },
-      missed: (error) => {
-        if (this.#isClosed) return;
-        on.trouble(error);
-        this.#link.again();
-      },
+      missed: (error) => this.#missed(error),
     });
   }
 
@@ -192,7 +194,7 @@ export class Session {
         this.#refused(message);
         return;
       case 'connections':
-        void this.#metAll(message.connections);
+        this.#metAll(message.connections).catch((error) => this.#missed(error));
         break;
       case 'connected_to_friend':
       case 'friend_connected':
@@ -200,7 +202,10 @@ export class Session {
       case 'friend_online':
       case 'friend_away':
         // Whoever waits for the reply finds the friend in the list.
-        void this.#met(message).then(() => this.#replies.told(message));
+        this.#met(message).then(
+          () => this.#replies.told(message),
+          (error) => this.#missed(error),
+        );
         return;
     }
     this.#replies.told(message);
@@ -215,10 +220,16 @@ export class Session {
 
   /** Before anything is sent, what the exchange says of the friends' keys is looked at. */
   async #settled(message: Message<'identified'>): Promise<void> {
-    this.#link.settled();
+    // It would only be said once more what the disk does not take.
+    if (!this.#isFull) this.#link.settled();
     this.#receiver.opened();
     const identified = this.#identified;
-    await this.#metAll(message.connections ?? []);
+    try {
+      await this.#metAll(message.connections ?? []);
+    } catch (error) {
+      this.#missed(error);
+      return;
+    }
     // The socket may have gone meanwhile.
     if (this.#isClosed || identified !== this.#identified) return;
     identified.isDone = true;
@@ -234,10 +245,7 @@ export class Session {
     const seen = connections.map(({ friend, connectionId, durable }) =>
       this.#see(friend, { connectionId, isDurable: durable }),
     );
-    await Promise.all([
-      ...seen,
-      this.friends.only(connections.map(({ connectionId }) => connectionId)).catch(() => {}),
-    ]);
+    await Promise.all([...seen, this.friends.only(connections.map(({ connectionId }) => connectionId))]);
   }
 
   async #met(message: Presence | Message<'connected_to_friend'>): Promise<void> {
@@ -245,7 +253,7 @@ export class Session {
     const key = usernameKey(friend.username);
     if (type === 'friend_away' || type === 'friend_disconnected') this.#online.delete(key);
     else this.#online.add(key);
-    if (type === 'friend_disconnected') await this.friends.ended(key).catch(this.#options.on.trouble);
+    if (type === 'friend_disconnected') await this.friends.ended(key);
     else if (type === 'connected_to_friend' || type === 'friend_connected') {
       const isDurable = message.durable;
       // A durable connection joins two keys: which, the list says if this message does not.
@@ -257,12 +265,16 @@ export class Session {
   }
 
   async #see(friend: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<void> {
-    try {
-      const change = await this.friends.see(friend, connection);
-      if (change !== undefined) this.#options.on.keyChanged(change);
-    } catch (error) {
-      if (!this.#isClosed) this.#options.on.trouble(error);
-    }
+    const change = await this.friends.see(friend, connection);
+    if (change !== undefined) this.#options.on.keyChanged(change);
+  }
+
+  /** The disk does not take what the exchange says, which it says only once on each socket: another one has to be opened. */
+  #missed(error: unknown): void {
+    if (this.#isClosed) return;
+    if (!this.#isFull) this.#options.on.trouble(error);
+    this.#isFull = true;
+    this.#link.again();
   }
 
   #refused(error: Message<'error'>): void {
