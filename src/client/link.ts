@@ -1,11 +1,13 @@
 /** The socket to the exchange: dialled again when it is lost, each time after a longer pause; the only place that knows WebSockets. */
 import { WebSocket } from 'ws';
-import { FRAME_BYTES_CLOSE, ServerMessage } from '../protocol/messages.ts';
+import { ServerMessage } from '../protocol/messages.ts';
 
 /** The exchange closes with this when another client has taken this one's place (protocol part 2): returning would take it back. */
 const CLOSE_REPLACED = 4001;
 /** The exchange pings at least once a minute: after this long in silence nobody is there. */
 const SILENCE_MS_MAX = 90_000;
+/** An operator may allow thousands of friends, who are all in one message. */
+const FRAME_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface Backoff {
   /** The bound of the first pause, in milliseconds; that of each further one is twice as long. The pause is random below its bound. */
@@ -74,7 +76,7 @@ export class Link {
   }
 
   #dial(): void {
-    const socket = new WebSocket(this.#url, { perMessageDeflate: false, maxPayload: FRAME_BYTES_CLOSE });
+    const socket = new WebSocket(this.#url, { perMessageDeflate: false, maxPayload: FRAME_BYTES_MAX });
     this.#socket = socket;
     this.#heard(socket);
     socket.on('message', (data) => {

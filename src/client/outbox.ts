@@ -74,6 +74,13 @@ export class Outbox {
     return row === undefined ? undefined : outgoingOf(row);
   }
 
+  /** What declines this question and has not been taken yet. */
+  findDecline(questionId: string): Outgoing | undefined {
+    const sql = `SELECT * FROM sent WHERE state = 'waiting' AND kind = 'declined' AND reply_to = ?`;
+    const row = this.#database.get(sql, questionId);
+    return row === undefined ? undefined : outgoingOf(row);
+  }
+
   /** The newest questions of this user, newest first. */
   questions(limit: number): Outgoing[] {
     const sql = `SELECT * FROM sent WHERE kind = 'question' ORDER BY number DESC LIMIT ?`;
