@@ -161,6 +161,7 @@ export class Session {
     this.sender.abandon(new MagiError('closed', 'The client was closed before anybody had taken this.'));
     this.#replies.lost();
     this.#identified.reject(new MagiError('closed', 'The client was closed.'));
+    this.inbox.releaseAll(this.process);
     leave(this.process);
   }
 
