@@ -7,11 +7,12 @@ import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
 import type { Database } from './database.ts';
 import { MagiError } from './errors.ts';
-import { Friends, type KeyChange, type Known } from './friends.ts';
+import { Friends, type KeyChange } from './friends.ts';
 import { dialledHost, type Identity } from './identity.ts';
 import { type Entry, Inbox } from './inbox.ts';
 import { type Backoff, Link, type Sendable } from './link.ts';
 import { Outbox, type Outgoing, type Status } from './outbox.ts';
+import { type Coming, Presence } from './presence.ts';
 import { enter, leave } from './processes.ts';
 import { Receiver } from './receiver.ts';
 import { type Message, Replies } from './replies.ts';
@@ -20,8 +21,6 @@ import { Sender } from './sender.ts';
 const BACKOFF: Backoff = { minMs: 250, maxMs: 30_000 };
 /** After these the exchange may say something else a little later; any other refusal of the name is for the owner. */
 const PASSING = new Set(['too_many_attempts', 'rate_limited', 'storage_failed', 'internal']);
-
-type Presence = Message<'friend_connected' | 'friend_disconnected' | 'friend_online' | 'friend_away'>;
 
 export interface SessionOptions {
   /** `ws://` or `wss://`. */
@@ -41,7 +40,7 @@ export interface SessionEvents {
   readonly arrived: (entry: Entry) => void;
   /** What became of a message: who has it, or why nobody will. */
   readonly settled: (message: Outgoing, outcome: Status | MagiError) => void;
-  readonly presence: (message: Presence) => void;
+  readonly presence: (message: Coming) => void;
   /** Nothing is sent to this friend, and nothing of theirs is shown, until `trust`. */
   readonly keyChanged: (change: KeyChange) => void;
   readonly identified: (message: Message<'identified'>) => void;
@@ -62,7 +61,7 @@ export class Session {
   readonly #link: Link;
   readonly #receiver: Receiver;
   readonly #replies = new Replies();
-  readonly #online = new Set<string>();
+  readonly #presence: Presence;
   #identified = newIdentified();
   #refusal: MagiError | undefined;
   #isClosed = false;
@@ -76,6 +75,12 @@ export class Session {
     this.friends = new Friends(database);
     this.inbox = new Inbox(database);
     this.outbox = new Outbox(database);
+    this.#presence = new Presence({
+      friends: this.friends,
+      list: () => this.request({ type: 'list_connections' }, 'connections'),
+      told: on.presence,
+      keyChanged: on.keyChanged,
+    });
     this.#link = new Link(url, backoff, {
       message: (message) => this.#told(message),
       closed: (code, willReturn) => this.#lost(code, willReturn),
@@ -108,7 +113,7 @@ export class Session {
   }
 
   isOnline(username: string): boolean {
-    return this.#online.has(usernameKey(username));
+    return this.#presence.isOnline(username);
   }
 
   /** Opens the socket, now and whenever it is lost. Fulfilled when the exchange knows this user; rejected when it refuses the name. */
@@ -140,7 +145,7 @@ export class Session {
   }
 
   async disconnect(to: string): Promise<void> {
-    const isFriend = ({ friend }: Presence) => usernameKey(friend.username) === usernameKey(to);
+    const isFriend = ({ friend }: Coming) => usernameKey(friend.username) === usernameKey(to);
     await this.request({ type: 'disconnect', to }, 'friend_disconnected', isFriend);
     await this.friends.forget(to);
   }
@@ -195,7 +200,7 @@ export class Session {
         this.#refused(message);
         return;
       case 'connections':
-        this.#metAll(message.connections).catch((error) => this.#missed(error));
+        this.#presence.all(message.connections).catch((error) => this.#missed(error));
         break;
       case 'connected_to_friend':
       case 'friend_connected':
@@ -203,7 +208,7 @@ export class Session {
       case 'friend_online':
       case 'friend_away':
         // Whoever waits for the reply finds the friend in the list.
-        this.#met(message).then(
+        this.#presence.one(message).then(
           () => this.#replies.told(message),
           (error) => this.#missed(error),
         );
@@ -226,7 +231,7 @@ export class Session {
     this.#receiver.opened();
     const identified = this.#identified;
     try {
-      await this.#metAll(message.connections ?? []);
+      await this.#presence.all(message.connections ?? []);
     } catch (error) {
       this.#missed(error);
       return;
@@ -238,36 +243,6 @@ export class Session {
     this.#options.on.identified(message);
     this.sender.opened();
     for (const receipt of this.#reads.splice(0)) this.#link.send(receipt);
-  }
-
-  async #metAll(connections: NonNullable<Message<'identified'>['connections']>): Promise<void> {
-    this.#online.clear();
-    for (const { friend, online } of connections) if (online) this.#online.add(usernameKey(friend.username));
-    const seen = connections.map(({ friend, connectionId, durable }) =>
-      this.#see(friend, { connectionId, isDurable: durable }),
-    );
-    await Promise.all([...seen, this.friends.only(connections.map(({ connectionId }) => connectionId))]);
-  }
-
-  async #met(message: Presence | Message<'connected_to_friend'>): Promise<void> {
-    const { type, friend, connectionId } = message;
-    const key = usernameKey(friend.username);
-    if (type === 'friend_away' || type === 'friend_disconnected') this.#online.delete(key);
-    else this.#online.add(key);
-    if (type === 'friend_disconnected') await this.friends.ended(key);
-    else if (type === 'connected_to_friend' || type === 'friend_connected') {
-      const isDurable = message.durable;
-      // A durable connection joins two keys: which, the list says if this message does not.
-      if (isDurable && friend.publicKey === undefined)
-        await this.request({ type: 'list_connections' }, 'connections').catch(() => {});
-      else await this.#see(friend, { connectionId, isDurable });
-    } else if (friend.publicKey !== undefined) await this.#see(friend);
-    if (type !== 'connected_to_friend') this.#options.on.presence(message);
-  }
-
-  async #see(friend: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<void> {
-    const change = await this.friends.see(friend, connection);
-    if (change !== undefined) this.#options.on.keyChanged(change);
   }
 
   /** The disk does not take what the exchange says, which it says only once on each socket: another one has to be opened. */
@@ -299,7 +274,7 @@ export class Session {
     this.#receiver.closed();
     this.sender.closed();
     this.#replies.lost();
-    this.#online.clear();
+    this.#presence.clear();
     if (!willReturn) {
       this.#refusal ??= new MagiError('replaced', `The exchange closed the socket with ${code}.`);
       this.#identified.reject(this.#refusal);
