@@ -257,6 +257,12 @@ export class Inbox {
     );
   }
 
+  /** Gives back everything that this process has taken on. */
+  releaseAll(process: string): void {
+    const sql = `UPDATE inbox SET claimed_until = 0 WHERE state = 'open' AND claimed_by = ?`;
+    this.#database.later(() => this.#database.run(sql, process));
+  }
+
   /** Inside a transaction: the question is done, if it was open and no other process is answering it. */
   finish(number: number, process: string, state: 'answered' | 'declined', now: number): boolean {
     return (

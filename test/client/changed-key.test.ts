@@ -49,7 +49,8 @@ onEachNode(test, 'whoever has the name next is held back until the owner trusts 
     assert.equal(one.heard('claimed'), [], 'it was shown to an assistant');
   }
   const friend = await friendOf(other, 'grace');
-  assert.equal([friend?.publicKey, (friend?.change as Record<string, unknown> | undefined)?.offered], [pinned, stranger.publicKey]);
+  const change = { username: 'grace', pinned, offered: stranger.publicKey };
+  assert.equal([friend?.publicKey, friend?.change], [pinned, change]);
 
   await other.tell('trust', { name: 'grace' }, 'done');
   await eventually(() => [ada, other].flatMap((one) => one.heard('claimed')).length === 1, 'the question to be shown');
