@@ -96,9 +96,7 @@ export class Client {
 
   /** Uses a friend's code. `from`: only if it is this user's. */
   async connect(code: string, from?: string): Promise<Friend> {
-    const command = { type: 'connect', code, ...(from === undefined ? {} : { from }) };
-    const { friend } = await this.session.request(command, 'connected_to_friend');
-    return this.friend(friend.username);
+    return this.friend(await this.session.connect(code, from));
   }
 
   /** Everybody who is connected, by username. */

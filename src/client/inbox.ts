@@ -20,7 +20,7 @@ const ECHO_MS = 30_000;
 const FINAL: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
 
 export type Incoming = Extract<ServerMessage, { type: 'question' | 'answer' | 'receipt' }>;
-export type Kind = Incoming['type'];
+type Kind = Incoming['type'];
 /**
  * Of a question: `open`, then `answered` or `declined` by this user, or `handled` by another machine of theirs. Of an answer and of
  * what became of a question: `unread`, then `read`.

@@ -5,38 +5,25 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
-import type { Database } from './database.ts';
 import { MagiError } from './errors.ts';
 import { Friends } from './friends.ts';
-import { dialledHost, type Identity } from './identity.ts';
+import { dialledHost } from './identity.ts';
 import { type Entry, Inbox } from './inbox.ts';
 import { type Backoff, Link, type Sendable } from './link.ts';
-import type { ClientEvents } from './options.ts';
+import type { ClientEvents, Parts } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { type Coming, Presence } from './presence.ts';
 import { enter, leave } from './processes.ts';
 import { Receiver } from './receiver.ts';
-import { type Message, Replies } from './replies.ts';
+import { type Message, newIdentified, Replies } from './replies.ts';
 import { Sender } from './sender.ts';
 
 const BACKOFF: Backoff = { minMs: 250, maxMs: 30_000 };
 /** After these the exchange may say something else a little later; any other refusal of the name is for the owner. */
 const PASSING = new Set(['too_many_attempts', 'rate_limited', 'storage_failed', 'internal']);
 
-export interface SessionOptions {
-  /** `ws://` or `wss://`. */
-  readonly url: string;
-  readonly username: string;
-  readonly nickname?: string | undefined;
-  /** None: a guest. */
-  readonly identity?: Identity | undefined;
-  readonly database: Database;
-  readonly backoff?: Backoff | undefined;
-  readonly on: SessionEvents;
-}
-
-/** One plain function for each kind of news. They must not throw. */
-type SessionEvents = Required<ClientEvents>;
+/** Without an identity: a guest. */
+export type SessionOptions = Omit<Parts, 'on'> & { readonly on: Required<ClientEvents> };
 
 export class Session {
   readonly friends: Friends;
@@ -57,6 +44,7 @@ export class Session {
   #isClosed = false;
   /** The disk has refused what came last. */
   #isFull = false;
+  #invited: Sendable | undefined;
   #reads: Sendable[] = [];
 
   constructor(options: SessionOptions) {
@@ -134,6 +122,29 @@ export class Session {
     }
   }
 
+  /** Uses a friend's code; returns the friend's name. */
+  async connect(code: string, from: string | undefined): Promise<string> {
+    const command = { type: 'connect', code, ...(from === undefined ? {} : { from }) };
+    try {
+      return (await this.request(command, 'connected_to_friend')).friend.username;
+    } catch (error) {
+      if (!(error instanceof MagiError) || error.code !== 'registration_closed') throw error;
+    }
+    // New names are bound there only together with an invite: this one, on a socket of its own, before the user is known.
+    await this.#link.close();
+    const id = randomBytes(12).toString('base64url');
+    this.#invited = { ...command, id };
+    this.#refusal = undefined;
+    this.#identified = newIdentified();
+    this.#link.open();
+    const { friend } = await this.#replies.wait(id, 'connected_to_friend').finally(() => {
+      this.#invited = undefined;
+      this.#link.again();
+    });
+    await this.identify();
+    return friend.username;
+  }
+
   async disconnect(to: string): Promise<void> {
     const isFriend = ({ friend }: Coming) => usernameKey(friend.username) === usernameKey(to);
     await this.request({ type: 'disconnect', to }, 'friend_disconnected', isFriend);
@@ -200,6 +211,7 @@ export class Session {
       case 'friend_disconnected':
       case 'friend_online':
       case 'friend_away':
+        if (this.#invited !== undefined) break;
         // Whoever waits for the reply finds the friend in the list.
         this.#presence.one(message).then(
           () => this.#replies.told(message),
@@ -214,7 +226,7 @@ export class Session {
     const { username, nickname, identity, url } = this.#options;
     const name = nickname === undefined ? {} : { nickname };
     const proof = identity?.prove(challenge, username, dialledHost(url)) ?? {};
-    this.#link.send({ type: 'identify', username, ...name, ...proof });
+    this.#link.send({ type: 'identify', ...this.#invited, username, ...name, ...proof });
   }
 
   /** Before anything is sent, what the exchange says of the friends' keys is looked at. */
@@ -275,15 +287,4 @@ export class Session {
     } else if (this.#identified.isDone) this.#identified = newIdentified();
     this.#options.on.closed(code, willReturn, reason);
   }
-}
-
-interface Identified extends PromiseWithResolvers<Message<'identified'>> {
-  isDone: boolean;
-}
-
-function newIdentified(): Identified {
-  const identified = { ...Promise.withResolvers<Message<'identified'>>(), isDone: false };
-  // Who does not wait for it is told by the callback `closed`.
-  identified.promise.catch(() => {});
-  return identified;
 }
