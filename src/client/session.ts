@@ -5,10 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
+import type { Entry } from './entries.ts';
 import { MagiError } from './errors.ts';
 import { Friends } from './friends.ts';
 import { dialledHost } from './identity.ts';
-import { type Entry, Inbox } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 import { type Backoff, Link, type Sendable } from './link.ts';
 import type { ClientEvents, Parts } from './options.ts';
 import { Outbox } from './outbox.ts';
