@@ -3,7 +3,7 @@
  * channel: so it is a short notice with a number, the text is fetched by `magi_inbox`, and the notice comes again until it was. Only
  * the process that has taken a question on wakes its assistant; one whose notices nobody follows gives the question back.
  */
-import type { Entry } from '../client/inbox.ts';
+import type { Entry } from '../client/entries.ts';
 import { wakeSentence } from '../client/wakes.ts';
 import type { Bridge } from './bridge.ts';
 import { SHOWN } from './reading.ts';

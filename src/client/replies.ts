@@ -46,8 +46,6 @@ export class Replies {
   }
 }
 
-export type Presence = Message<'friend_connected' | 'friend_disconnected' | 'friend_online' | 'friend_away'>;
-
 /** Whether the exchange knows the user, for those who wait for it. */
 interface Identified extends PromiseWithResolvers<Message<'identified'>> {
   isDone: boolean;

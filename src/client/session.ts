@@ -5,16 +5,18 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
+import type { Entry } from './entries.ts';
 import { MagiError } from './errors.ts';
-import { Friends, type Known } from './friends.ts';
+import { Friends } from './friends.ts';
 import { dialledHost } from './identity.ts';
-import { type Entry, Inbox } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 import { type Backoff, Link, type Sendable } from './link.ts';
 import type { ClientEvents, Parts } from './options.ts';
 import { Outbox } from './outbox.ts';
+import { type Coming, Presence } from './presence.ts';
 import { enter, leave } from './processes.ts';
 import { Receiver } from './receiver.ts';
-import { type Message, newIdentified, type Presence, Replies } from './replies.ts';
+import { type Message, newIdentified, Replies } from './replies.ts';
 import { Sender } from './sender.ts';
 
 const BACKOFF: Backoff = { minMs: 250, maxMs: 30_000 };
@@ -37,10 +39,12 @@ export class Session {
   readonly #link: Link;
   readonly #receiver: Receiver;
   readonly #replies = new Replies();
-  readonly #online = new Set<string>();
+  readonly #presence: Presence;
   #identified = newIdentified();
   #refusal: MagiError | undefined;
   #isClosed = false;
+  /** The disk has refused what came last. */
+  #isFull = false;
   #invited: Sendable | undefined;
   #reads: Sendable[] = [];
 
@@ -50,6 +54,12 @@ export class Session {
     this.friends = new Friends(database);
     this.inbox = new Inbox(database);
     this.outbox = new Outbox(database);
+    this.#presence = new Presence({
+      friends: this.friends,
+      list: () => this.request({ type: 'list_connections' }, 'connections'),
+      told: on.presence,
+      keyChanged: on.keyChanged,
+    });
     this.#link = new Link(url, backoff, {
       message: (message) => this.#told(message),
       closed: (code, willReturn, reason) => this.#lost(code, willReturn, reason),
@@ -65,15 +75,15 @@ export class Session {
     });
     this.#receiver = new Receiver({
       inbox: this.inbox,
-      acknowledge: (deliveryIds) => this.#link.send({ type: 'received', deliveryIds }),
+      acknowledge: (deliveryIds) => {
+        this.#isFull = false;
+        this.#link.settled();
+        this.#link.send({ type: 'received', deliveryIds });
+      },
       arrived: (entry) => {
         if (!this.#isClosed) on.arrived(entry);
       },
-      missed: (error) => {
-        if (this.#isClosed) return;
-        on.trouble(error);
-        this.#link.again();
-      },
+      missed: (error) => this.#missed(error),
     });
   }
 
@@ -82,7 +92,7 @@ export class Session {
   }
 
   isOnline(username: string): boolean {
-    return this.#online.has(usernameKey(username));
+    return this.#presence.isOnline(username);
   }
 
   /** Opens the socket, now and whenever it is lost. Fulfilled when the exchange knows this user; rejected when it refuses the name. */
@@ -137,7 +147,7 @@ export class Session {
   }
 
   async disconnect(to: string): Promise<void> {
-    const isFriend = ({ friend }: Presence) => usernameKey(friend.username) === usernameKey(to);
+    const isFriend = ({ friend }: Coming) => usernameKey(friend.username) === usernameKey(to);
     await this.request({ type: 'disconnect', to }, 'friend_disconnected', isFriend);
     await this.friends.forget(to);
   }
@@ -159,6 +169,7 @@ export class Session {
     this.sender.abandon(new MagiError('closed', 'The client was closed before anybody had taken this.'));
     this.#replies.lost();
     this.#identified.reject(new MagiError('closed', 'The client was closed.'));
+    this.inbox.releaseAll(this.process);
     leave(this.process);
     await gone;
   }
@@ -194,7 +205,7 @@ export class Session {
         this.#refused(message);
         return;
       case 'connections':
-        void this.#metAll(message.connections);
+        this.#presence.all(message.connections).catch((error) => this.#missed(error));
         break;
       case 'connected_to_friend':
       case 'friend_connected':
@@ -203,7 +214,10 @@ export class Session {
       case 'friend_away':
         if (this.#invited !== undefined) break;
         // Whoever waits for the reply finds the friend in the list.
-        void this.#met(message).then(() => this.#replies.told(message));
+        this.#presence.one(message).then(
+          () => this.#replies.told(message),
+          (error) => this.#missed(error),
+        );
         return;
     }
     this.#replies.told(message);
@@ -218,10 +232,16 @@ export class Session {
 
   /** Before anything is sent, what the exchange says of the friends' keys is looked at. */
   async #settled(message: Message<'identified'>): Promise<void> {
-    this.#link.settled();
+    // It would only be said once more what the disk does not take.
+    if (!this.#isFull) this.#link.settled();
     this.#receiver.opened();
     const identified = this.#identified;
-    await this.#metAll(message.connections ?? []);
+    try {
+      await this.#presence.all(message.connections ?? []);
+    } catch (error) {
+      this.#missed(error);
+      return;
+    }
     // The socket may have gone meanwhile.
     if (this.#isClosed || identified !== this.#identified) return;
     identified.isDone = true;
@@ -231,41 +251,12 @@ export class Session {
     for (const receipt of this.#reads.splice(0)) this.#link.send(receipt);
   }
 
-  async #metAll(connections: NonNullable<Message<'identified'>['connections']>): Promise<void> {
-    this.#online.clear();
-    for (const { friend, online } of connections) if (online) this.#online.add(usernameKey(friend.username));
-    const seen = connections.map(({ friend, connectionId, durable }) =>
-      this.#see(friend, { connectionId, isDurable: durable }),
-    );
-    await Promise.all([
-      ...seen,
-      this.friends.only(connections.map(({ connectionId }) => connectionId)).catch(() => {}),
-    ]);
-  }
-
-  async #met(message: Presence | Message<'connected_to_friend'>): Promise<void> {
-    const { type, friend, connectionId } = message;
-    const key = usernameKey(friend.username);
-    if (type === 'friend_away' || type === 'friend_disconnected') this.#online.delete(key);
-    else this.#online.add(key);
-    if (type === 'friend_disconnected') await this.friends.ended(key).catch(this.#options.on.trouble);
-    else if (type === 'connected_to_friend' || type === 'friend_connected') {
-      const isDurable = message.durable;
-      // A durable connection joins two keys: which, the list says if this message does not.
-      if (isDurable && friend.publicKey === undefined)
-        await this.request({ type: 'list_connections' }, 'connections').catch(() => {});
-      else await this.#see(friend, { connectionId, isDurable });
-    } else if (friend.publicKey !== undefined) await this.#see(friend);
-    if (type !== 'connected_to_friend') this.#options.on.presence(message);
-  }
-
-  async #see(friend: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<void> {
-    try {
-      const change = await this.friends.see(friend, connection);
-      if (change !== undefined) this.#options.on.keyChanged(change);
-    } catch (error) {
-      if (!this.#isClosed) this.#options.on.trouble(error);
-    }
+  /** The disk does not take what the exchange says, which it says only once on each socket: another one has to be opened. */
+  #missed(error: unknown): void {
+    if (this.#isClosed) return;
+    if (!this.#isFull) this.#options.on.trouble(error);
+    this.#isFull = true;
+    this.#link.again();
   }
 
   #refused(error: Message<'error'>): void {
@@ -289,7 +280,7 @@ export class Session {
     this.#receiver.closed();
     this.sender.closed();
     this.#replies.lost();
-    this.#online.clear();
+    this.#presence.clear();
     if (!willReturn) {
       this.#refusal ??= new MagiError('replaced', `The exchange closed the socket with ${code}.`);
       this.#identified.reject(this.#refusal);

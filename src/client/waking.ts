@@ -3,8 +3,8 @@
  * first. What still waits wakes again after a while, each time after a longer one: a turn of an assistant costs its owner money.
  */
 import type { Database } from './database.ts';
+import { type Entry, entryOf, FREE, goneClaimers, TRUSTED, UNAWAITED } from './entries.ts';
 import type { Policy } from './friends.ts';
-import { type Entry, entryOf, FREE, goneClaimers, TRUSTED, UNAWAITED } from './inbox.ts';
 
 const AGAIN_MS_MIN = 10 * 60 * 1000;
 const ENTRIES_MAX = 100;

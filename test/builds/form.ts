@@ -30,7 +30,7 @@ export function runAlone(command: readonly string[], env: Settings = {}): Ended 
 /** Asserts that a program refused in one line, without a word on standard output. */
 export function assertOneLine(ended: Ended, status: number, line: RegExp): void {
   assert.equal([ended.status, ended.stdout], [status, ''], ended.stderr);
-  assert.match(ended.stderr, /^magi-exchange: [^\n]+\n$/);
+  assert.match(ended.stderr, /^magi(-exchange)?: [^\n]+\n$/);
   assert.match(ended.stderr, line);
 }
 

@@ -260,7 +260,7 @@ export class World {
 
   async end(): Promise<void> {
     await Promise.all(this.#assistants.map((assistant) => assistant.kill()));
-    await this.#server?.kill();
+    await this.killServer();
   }
 }
 
