@@ -4,8 +4,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Client } from '../client/client.ts';
+import type { Entry } from '../client/entries.ts';
 import type { Policy } from '../client/friends.ts';
-import type { Entry } from '../client/inbox.ts';
 import type { Answer } from '../client/options.ts';
 import { visibleName } from '../protocol/visible.ts';
 import { type Envelope, envelopeText, seal, TEXT_BYTES_MAX } from './envelope.ts';

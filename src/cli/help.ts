@@ -6,6 +6,7 @@ import { PROGRAM } from './exit.ts';
 
 const OPERATOR = `For the operator of an exchange:
   serve                     serves the exchange (so does no command at all)
+  health [URL]              asks whether the exchange is ready: exit 0, else 1
   demo [URL]                plays a first conversation between two people
 with DATA_DIR as the exchange has it:
   users [--find NAME]       lists the names bound to a key; how the log calls one

@@ -68,10 +68,12 @@ export class Database {
     return promise;
   }
 
-  /** As `write`, a little later and with nobody waiting: for what is found out again if it is lost. */
-  later(run: () => unknown): void {
-    this.#add(run).catch(() => {});
+  /** As `write`, a little later, and nobody needs to wait for it: for what is found out again if it is lost. */
+  later(run: () => unknown): Promise<unknown> {
+    const done = this.#add(run);
+    done.catch(() => {});
     this.#later ??= setTimeout(() => this.#commit(), LATER_MS).unref();
+    return done;
   }
 
   /** As `write`, and done when it returns. */

@@ -96,6 +96,8 @@ export class Friends {
   async see(known: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<KeyChange | undefined> {
     const { username, nickname, publicKey } = known;
     const name = usernameKey(username);
+    // On each socket the exchange tells of everybody: nothing new is no reason to write, which the disk may refuse.
+    if (this.#isKnown(known, connection)) return undefined;
     return await this.#database.write(() => {
       const row = this.#database.get('SELECT * FROM friends WHERE name = ?', name);
       const { connectionId = null, isDurable = false } = connection ?? {};
@@ -120,6 +122,19 @@ export class Friends {
       const isNews = isChanged && (before.change === undefined || before.change.offered !== publicKey);
       return isNews && pinned !== undefined ? { username, pinned, offered: publicKey } : undefined;
     });
+  }
+
+  #isKnown(
+    { username, nickname, publicKey }: Known,
+    connection?: { connectionId: string; isDurable: boolean },
+  ): boolean {
+    const { connectionId = null, isDurable = false } = connection ?? {};
+    const row = this.#database.get(
+      `SELECT 1 FROM friends WHERE name = ? AND username = ? AND nickname = ? AND public_key IS ? AND is_changed = 0
+         AND (? IS NULL OR (connection_id = ? AND is_durable = ?))`,
+      ...[usernameKey(username), username, nickname, publicKey ?? null, connectionId, connectionId, Number(isDurable)],
+    );
+    return row !== undefined;
   }
 
   /** These are all the connections that there are. */

@@ -31,7 +31,7 @@ export interface Options {
   readonly pushed?: (content: string) => void;
 }
 
-export interface Result {
+interface Result {
   readonly text: string;
   readonly data: { readonly status: string; readonly [field: string]: unknown };
   readonly isError: boolean;
