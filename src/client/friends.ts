@@ -137,12 +137,14 @@ export class Friends {
     return row !== undefined;
   }
 
-  /** These are all the connections that there are. */
-  async only(connectionIds: readonly string[]): Promise<void> {
+  /** These are all the connections that there are. Returns whose have ended. */
+  async only(connectionIds: readonly string[]): Promise<string[]> {
     const gone = this.#database
       .all('SELECT name, connection_id FROM friends WHERE connection_id IS NOT NULL')
-      .filter((row) => !connectionIds.includes(String(row.connection_id)));
-    if (gone.length > 0) await Promise.all(gone.map((row) => this.ended(String(row.name))));
+      .filter((row) => !connectionIds.includes(String(row.connection_id)))
+      .map((row) => String(row.name));
+    await Promise.all(gone.map((name) => this.ended(name)));
+    return gone;
   }
 
   /** The connection has ended; the key stays known. */

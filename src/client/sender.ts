@@ -31,6 +31,8 @@ export interface SenderOptions {
   readonly send: (command: Sendable) => void;
   /** False while a friend must not be written to. */
   readonly mayWriteTo: (username: string) => boolean;
+  /** False for a friend who cannot be told that there will be no answer. */
+  readonly hearsReceipts: (username: string) => boolean;
   /** False for a guest, whose messages end with its socket. */
   readonly isKeyed: boolean;
   /** What became of a message, also of one that an earlier process has put here. */
@@ -257,9 +259,14 @@ export class Sender {
     if (message?.state === 'waiting' && this.#isDue(message)) this.#send(message);
   }
 
-  #send({ kind, id, to, content, replyTo }: Outgoing): void {
-    const { send, mayWriteTo } = this.#options;
+  #send(message: Outgoing): void {
+    const { kind, id, to, content, replyTo } = message;
+    const { send, mayWriteTo, hearsReceipts } = this.#options;
     if (!this.#isOpen || !mayWriteTo(to)) return;
+    if (kind === 'declined' && !hearsReceipts(to)) {
+      this.#settle(message, 'forwarded');
+      return;
+    }
     this.#sentAt.set(id, performance.now());
     if (kind === 'question') send({ type: 'ask', id, to, content });
     else if (kind === 'answer')
