@@ -11,6 +11,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { MagiError } from '../client/errors.ts';
+import { wakeSentence } from '../client/wakes.ts';
 import type { Bridge, Gate, Waiting } from './bridge.ts';
 import { type Reason, sentenceOf } from './decision.ts';
 import { askOwner, hasAgreed, wayToAsk } from './owner.ts';
@@ -45,21 +46,20 @@ export class Calls {
     context: ServerContext,
     work: (call: Call) => Promise<Outcome>,
   ): Promise<CallToolResult | InputRequiredResult> {
+    let bridge: Bridge | undefined;
     let said: Said;
-    let unread = { questions: 0, answers: 0, line: '' };
     try {
-      const bridge = await this.#getBridge();
+      bridge = await this.#getBridge();
       const outcome = await work(new Call(this.#mcp, context, bridge));
       if (!isSaid(outcome)) return outcome;
       said = outcome;
-      unread = bridge.unread();
     } catch (error) {
       said = refused(sentenceFor(error), error instanceof MagiError ? { code: error.code } : {});
     }
-    const { line, ...waiting } = unread;
+    const { lines, waiting } = bottomOf(bridge);
     return {
-      content: [{ type: 'text', text: line === '' ? said.text : `${said.text}\n\n${line}` }],
-      structuredContent: { ...said.data, waiting },
+      content: [{ type: 'text', text: [said.text, ...lines].join('\n\n') }],
+      structuredContent: { ...said.data, ...waiting },
       ...(said.isError === true ? { isError: true } : {}),
     };
   }
@@ -103,7 +103,7 @@ export class Call {
   }
 
   async inbox(id: string | undefined, offset: number, seconds: number): Promise<Outcome> {
-    if (id !== undefined) return this.bridge.reading.one(id, offset);
+    if (id !== undefined) return await this.bridge.reading.one(id, offset);
     return await this.bridge.inbox(this.#waiting(seconds));
   }
 
@@ -173,6 +173,19 @@ export class Call {
       notify({ method: 'notifications/progress', params }).catch(() => {});
     };
     return { milliseconds: seconds * 1000, signal, tick };
+  }
+}
+
+/** What stands under every result. When the disk refuses, the result goes without it. */
+function bottomOf(bridge: Bridge | undefined): { lines: string[]; waiting: Record<string, unknown> } {
+  try {
+    if (bridge === undefined) return { lines: [], waiting: {} };
+    const { line, ...waiting } = bridge.unread();
+    const word = bridge.client.wakes.take('result');
+    const lines = [line, word === undefined ? '' : wakeSentence(word)].filter((text) => text !== '');
+    return { lines, waiting: { waiting } };
+  } catch {
+    return { lines: [], waiting: {} };
   }
 }
 

@@ -53,7 +53,7 @@ export class Call {
   get given(): Given {
     return {
       server: this.value('server'),
-      username: this.value('username'),
+      username: this.value('username') ?? this.value('name'),
       nickname: this.value('nickname'),
       home: this.value('home'),
       insecure: this.flag('insecure') ? true : undefined,

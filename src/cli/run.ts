@@ -70,7 +70,8 @@ function report(name: string, error: unknown, out: Output): ExitCode {
   if (error instanceof UsageError) {
     out.warn(`${error.message} Try ${PROGRAM} help ${name}.`);
     out.json({ error: { code: 'usage', message: error.message } });
-    return EXIT.usage;
+    // A hook of an older or newer setup must not wake its session at every turn.
+    return name === 'wait' ? EXIT.failed : EXIT.usage;
   }
   if (!(error instanceof MagiError)) throw error;
   const { code, message, retryAfterMs, id } = error;

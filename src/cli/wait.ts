@@ -3,7 +3,6 @@
  * code 2, by which hooks wake their session. What friends wrote is not told here: the reader fetches it, in an envelope or a terminal.
  */
 import type { Entry } from '../client/entries.ts';
-import { wake } from '../client/waking.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { dim } from './output.ts';
@@ -15,6 +14,7 @@ const NAMED_MAX = 10;
 
 export async function wait(call: Call): Promise<ExitCode> {
   const { out, signal } = call;
+  if (call.value('hook') !== undefined) return await (await import('./hook.ts')).hook(call);
   const timeout = call.seconds('timeout');
   const until = timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeout;
   const isAgain = call.flag('again') || process.stderr.isTTY === true;
@@ -33,14 +33,14 @@ export async function wait(call: Call): Promise<ExitCode> {
   out.note(dim('Waiting for a question or an answer. Ctrl-C ends this.'));
   while (!signal.aborted) {
     if (refused !== undefined) throw refused;
-    const entries = await wake(visit.database, Date.now(), isAgain);
+    const entries = await visit.client.waking.wake(Date.now(), isAgain);
     if (entries.length > 0) return tell(call, visit, entries);
     if (Date.now() >= until) break;
     await Promise.race([visit.client.changed(during(signal, until)), wasReached ? NEVER : reached]);
   }
   // In a short time nothing could arrive.
   const failed = wasReached || signal.aborted ? undefined : await visit.fetch();
-  const entries = signal.aborted ? [] : await wake(visit.database, Date.now(), isAgain);
+  const entries = signal.aborted ? [] : await visit.client.waking.wake(Date.now(), isAgain);
   if (entries.length > 0) return tell(call, visit, entries);
   out.json({ waiting: [] });
   return failed === undefined ? EXIT.ok : exitCodeOf(failed);

@@ -9,6 +9,7 @@ import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import * as z from 'zod';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const QUICK = fileURLToPath(new URL('./quick-bridge.ts', import.meta.url));
 
 /** `old`: the first SDK, which the assistants in use speak; `legacy`, `modern`: both handshakes of the second. */
 export type Generation = 'old' | 'legacy' | 'modern';
@@ -24,6 +25,10 @@ export interface Options {
   /** How the assistant introduces itself. */
   readonly name?: string;
   readonly args?: readonly string[];
+  /** In milliseconds: how long others have a head start, then from notice to notice. Default: those of the product. */
+  readonly wakeTimes?: readonly number[];
+  /** Told each event of the channel. */
+  readonly pushed?: (content: string) => void;
 }
 
 interface Result {
@@ -50,18 +55,33 @@ export interface Assistant {
 const Event = z.object({ content: z.string(), meta: z.record(z.string(), z.string()).optional() });
 
 export async function assistant(options: Options): Promise<Assistant> {
-  const { generation = 'legacy', url, username, home, owner, name = 'claude-code', args = [] } = options;
+  const {
+    generation = 'legacy',
+    url,
+    username,
+    home,
+    owner,
+    name = 'claude-code',
+    args = [],
+    wakeTimes,
+    pushed,
+  } = options;
   const events: Assistant['events'] = [];
   const asked: string[] = [];
+  const onEvent = (event: z.infer<typeof Event>) => {
+    events.push(event);
+    pushed?.(event.content);
+  };
   const env = {
     PATH: process.env.PATH ?? '',
     MAGI_SERVER: url,
     MAGI_USERNAME: username,
     MAGI_HOME: join(home, username),
+    ...(wakeTimes === undefined ? {} : { WAKE_TIMES: wakeTimes.join() }),
   };
   const start = {
     command: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', MAIN, 'bridge', ...args],
+    args: ['--disable-warning=ExperimentalWarning', ...(wakeTimes === undefined ? [MAIN, 'bridge', ...args] : [QUICK])],
     env,
     stderr: 'inherit' as const,
   };
@@ -77,7 +97,7 @@ export async function assistant(options: Options): Promise<Assistant> {
     if (owner !== undefined) client.setRequestHandler(ElicitRequestSchema, async ({ params }) => agree(params.message));
     client.setNotificationHandler(
       z.object({ method: z.literal('notifications/claude/channel'), params: Event }) as never,
-      ({ params }: { params: z.infer<typeof Event> }) => void events.push(params),
+      ({ params }: { params: z.infer<typeof Event> }) => onEvent(params),
     );
     await client.connect(transport);
     return {
@@ -100,11 +120,7 @@ export async function assistant(options: Options): Promise<Assistant> {
   const client = new Client(info, { capabilities, versionNegotiation: { mode } });
   const transport = new StdioClientTransport(start);
   if (owner !== undefined) client.setRequestHandler('elicitation/create', async ({ params }) => agree(params.message));
-  client.setNotificationHandler(
-    'notifications/claude/channel',
-    { params: Event },
-    (params) => void events.push(params),
-  );
+  client.setNotificationHandler('notifications/claude/channel', { params: Event }, onEvent);
   await client.connect(transport);
   return {
     generation,
