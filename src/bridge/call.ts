@@ -2,34 +2,18 @@
  * One call of a tool, from what the assistant wants to what it is told. A call that needs its owner is made twice: what the owner was
  * shown is kept here in between, and the second call carries only its name, sealed.
  */
-import { randomBytes } from 'node:crypto';
-import {
-  type CallToolResult,
-  createRequestStateCodec,
-  type InputRequiredResult,
-  type McpServer,
-  type ServerContext,
-} from '@modelcontextprotocol/server';
+import type { CallToolResult, InputRequiredResult, McpServer, ServerContext } from '@modelcontextprotocol/server';
 import { MagiError } from '../client/errors.ts';
 import type { Bridge, Gate, Waiting } from './bridge.ts';
-import { type Reason, sentenceOf } from './decision.ts';
-import { askOwner, hasAgreed, wayToAsk } from './owner.ts';
+import { hasToBeTold, type Reason, sentenceOf } from './decision.ts';
+import { askOwner, hasAgreed, type Pending, takePending, wayToAsk } from './owner.ts';
 import { refused, type Said } from './said.ts';
 import { WAIT_SECONDS } from './schemas.ts';
-
-/** What a call that waits for its owner will do when they agree. */
-type Pending =
-  | { readonly action: 'send'; readonly draft: string; readonly seconds: number }
-  | { readonly action: 'connect'; readonly code: string }
-  | { readonly action: 'create_invite' }
-  | { readonly action: 'disconnect'; readonly friend: string };
 
 type Outcome = Said | InputRequiredResult;
 
 /** Gives the bridge, or rejects with MagiError while settings, folder or disk do not allow it. */
 export type GetBridge = () => Promise<Bridge>;
-
-export const codec = createRequestStateCodec<Pending>({ key: randomBytes(32), ttlSeconds: 600 });
 
 export class Calls {
   readonly #mcp: McpServer;
@@ -49,7 +33,8 @@ export class Calls {
     let unread = { questions: 0, answers: 0, line: '' };
     try {
       const bridge = await this.#getBridge();
-      const outcome = await work(new Call(this.#mcp, context, bridge));
+      const call = new Call(this.#mcp, context, bridge);
+      const outcome = (await call.decided()) ?? (await work(call));
       if (!isSaid(outcome)) return outcome;
       said = outcome;
       unread = bridge.unread();
@@ -77,9 +62,24 @@ export class Call {
     this.#context = context;
   }
 
+  /**
+   * When the owner has been asked and this is the call that brings what they said: what they were shown is done or not done, whatever the
+   * arguments of this second call are.
+   */
+  async decided(): Promise<Outcome | undefined> {
+    const pending = takePending(this.#context);
+    if (pending === undefined) return undefined;
+    if (pending === 'used')
+      return refused('What your owner says counts once, and for what they saw. Nothing was done.');
+    const isAgreed = hasAgreed(this.#context);
+    if (isAgreed && pending.action === 'send')
+      return await this.bridge.approve(pending.draft, this.#waiting(pending.seconds));
+    if (isAgreed && pending.action !== 'send') return await this.#do(pending);
+    if (pending.action === 'send') await this.bridge.client.discard(pending.draft).catch(() => {});
+    return refused('Your owner did not agree. Nothing was done.');
+  }
+
   async ask(friend: string, text: string, seconds: number = WAIT_SECONDS): Promise<Outcome> {
-    const pending = this.#pending();
-    if (pending?.action === 'send') return await this.#agreed(pending);
     const gate = await this.bridge.ask(friend, text);
     const waiting = this.#waiting(seconds);
     if (gate.may === 'wait') return await this.bridge.waitForAnswer(gate.id, waiting);
@@ -88,8 +88,6 @@ export class Call {
   }
 
   async answer(question: string, text: string): Promise<Outcome> {
-    const pending = this.#pending();
-    if (pending?.action === 'send') return await this.#agreed(pending);
     const gate = await this.bridge.answer(question, text);
     return gate.may === 'ask' ? await this.#show(gate, 0) : await this.bridge.sendAnswer(question, text);
   }
@@ -109,56 +107,41 @@ export class Call {
 
   /** What carries no words, and once a stranger's text was read needs the owner, too. */
   async act(wanted: Exclude<Pending, { action: 'send' }>): Promise<Outcome> {
-    const pending = this.#pending();
-    if (pending !== undefined && pending.action !== 'send')
-      return hasAgreed(this.#context)
-        ? await this.#do(pending)
-        : refused('Your owner did not agree. Nothing was done.');
     const reasons = this.bridge.reasons(wanted.action);
     if (reasons.length === 0) return await this.#do(wanted);
     if (wayToAsk(this.#mcp, this.#context) === 'dialog')
-      return askOwner(`${questionFor(wanted)} ${why(reasons)}`, 'Yes', await codec.mint(wanted, this.#context));
+      return await askOwner(`${questionFor(wanted)} ${why(reasons)}`, 'Yes', wanted);
     return refused(`${why(reasons)} Nothing was done: your owner can do it in a terminal with the magi command.`);
   }
 
+  /** The owner has let this very call pass: that is their word, if all that they had to know is in its arguments. */
   async confirm(draft: string, friend: string, text: string): Promise<Outcome> {
-    if (wayToAsk(this.#mcp, this.#context) !== 'tool')
-      return refused(`Nothing was sent: your owner agrees in a terminal with magi approve ${draft}.`);
     const found = this.bridge.outgoing.find(draft);
     if (found === undefined || found.to !== friend || found.content !== text)
       return refused('Nothing was sent: draft, friend and text have to be exactly what the draft holds.');
+    const isAsked = wayToAsk(this.#mcp, this.#context) === 'tool';
+    if (!isAsked || hasToBeTold(await this.bridge.outgoing.reasonsFor(found)))
+      return refused(`Nothing was sent. ${inTerminal(draft)}`);
     return await this.bridge.approve(draft, this.#waiting(WAIT_SECONDS));
   }
 
   async #show({ draft, question, reasons }: Extract<Gate, { may: 'ask' }>, seconds: number): Promise<Outcome> {
     const way = wayToAsk(this.#mcp, this.#context);
-    if (way === 'dialog')
-      return askOwner(question, 'Send it', await codec.mint({ action: 'send', draft, seconds }, this.#context));
+    if (way === 'dialog') return await askOwner(question, 'Send it', { action: 'send', draft, seconds });
     const how =
-      way === 'tool'
+      way === 'tool' && !hasToBeTold(reasons)
         ? `Call magi_confirm with draft "${draft}", the friend's username and the whole text: your owner is asked then.`
-        : `Your owner agrees in a terminal: magi approve ${draft}`;
+        : inTerminal(draft);
     return {
       text: `Nothing was sent yet; it is kept as a draft. ${why(reasons)} ${how}`,
       data: { status: 'draft', draft },
     };
   }
 
-  /** What was shown is what goes: the draft, not the arguments of the second call. */
-  async #agreed({ draft, seconds }: Extract<Pending, { action: 'send' }>): Promise<Said> {
-    if (hasAgreed(this.#context)) return await this.bridge.approve(draft, this.#waiting(seconds));
-    await this.bridge.client.discard(draft).catch(() => {});
-    return refused('Your owner did not agree. Nothing was sent.');
-  }
-
   async #do(wanted: Exclude<Pending, { action: 'send' }>): Promise<Said> {
     if (wanted.action === 'connect') return await this.bridge.connect(wanted.code);
     if (wanted.action === 'disconnect') return await this.bridge.disconnect(wanted.friend);
     return await this.bridge.createInvite();
-  }
-
-  #pending(): Pending | undefined {
-    return this.#context.mcpReq.requestState<Pending>();
   }
 
   /** Some assistants wait on only while they hear something. */
@@ -182,6 +165,11 @@ function isSaid(outcome: Outcome): outcome is Said {
 
 function why(reasons: readonly Reason[]): string {
   return reasons.map(sentenceOf).join(' ');
+}
+
+/** Said to a model, which may have a shell at hand. */
+function inTerminal(draft: string): string {
+  return `Your owner agrees in a terminal of their own: magi approve ${draft}. Tell them; do not run that yourself, it is your owner’s word.`;
 }
 
 function questionFor(wanted: Exclude<Pending, { action: 'send' }>): string {

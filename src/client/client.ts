@@ -202,14 +202,15 @@ export class Client {
     return this.session.outbox.drafts();
   }
 
-  /** Sends a draft, named by its id or by how that begins. Throws `unknown_id`; rejected with `already_answered` or `claimed`. */
+  /** Sends a draft, named by its id or by how that begins. Throws `unknown_id`; rejected with `already_answered`. */
   approve(id: string, options: AskOptions = {}): Asked {
     const draft = this.#drafted(id);
     void this.identify().catch(() => {});
-    const { inbox, sender, process } = this.session;
-    const question = draft.kind === 'answer' ? inbox.findQuestion(draft.replyTo ?? '') : undefined;
+    const { inbox, sender } = this.session;
+    const question = draft.kind === 'answer' ? inbox.questionFrom(draft.to, draft.replyTo ?? '') : undefined;
     const posted = sender.approve(draft, () => {
-      if (question !== undefined && !inbox.finish(question.number, process, 'answered', Date.now()))
+      // The assistant that wrote the draft has the question in its hands.
+      if (question !== undefined && !inbox.finishByOwner(question.number))
         throw new MagiError('already_answered', 'You have answered or declined this question already.', {
           id: draft.id,
         });

@@ -170,6 +170,13 @@ export class Inbox {
     return row === undefined || another !== undefined ? undefined : entryOf(row);
   }
 
+  /** The question of this friend with this id, which others may have chosen, too, or which may look like a number. */
+  questionFrom(username: string, id: string): Entry | undefined {
+    const sql = `SELECT * FROM inbox WHERE kind = 'question' AND friend = ? AND id = ? AND ${TRUSTED}`;
+    const row = this.#database.get(sql, usernameKey(username), id);
+    return row === undefined ? undefined : entryOf(row);
+  }
+
   /** The oldest question of a friend that waits for an answer. */
   openQuestionOf(username: string): Entry | undefined {
     const row = this.#database.get(
@@ -265,6 +272,12 @@ export class Inbox {
         ...[state, number, process, now, goneClaimers(this.#database, now)],
       ) === 1
     );
+  }
+
+  /** Inside a transaction: the owner has answered it themselves, whichever process had taken it on. False if it was not open. */
+  finishByOwner(number: number): boolean {
+    const sql = `UPDATE inbox SET state = 'answered' WHERE number = ? AND state = 'open'`;
+    return this.#database.run(sql, number) === 1;
   }
 
   /** Another machine of this user has answered or declined it. */

@@ -70,6 +70,17 @@ export class Outbox {
     return this.#database.all(`SELECT * FROM sent WHERE state = 'draft' ORDER BY number`).map(outgoingOf);
   }
 
+  /** The draft with the same words for the same friend, about the same question if it is an answer. */
+  findSameDraft({ kind, to, content, replyTo }: Pick<Draft, 'kind' | 'to' | 'content' | 'replyTo'>) {
+    return this.drafts().find(
+      (draft) =>
+        draft.kind === kind &&
+        usernameKey(draft.to) === usernameKey(to) &&
+        draft.content === content &&
+        draft.replyTo === replyTo,
+    );
+  }
+
   find(id: string): Outgoing | undefined {
     const row = this.#database.get('SELECT * FROM sent WHERE id = ?', id);
     return row === undefined ? undefined : outgoingOf(row);

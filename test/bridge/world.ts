@@ -1,0 +1,170 @@
+/** One exchange, the people on it with their assistants, and strangers who say whatever they like: what the tests of the bridge play on. */
+import { join } from 'node:path';
+import * as assert from 'uvu/assert';
+import { openClient } from '../../src/client/client.ts';
+import type { Policy } from '../../src/client/friends.ts';
+import { type Exchange, eventually, type Json, startExchange, type TestClient, temporaryFolder } from '../harness.ts';
+import { KeyedUser, MANY } from '../server/keyed.ts';
+import { type Assistant, assistant, type Options } from './assistants.ts';
+
+/** A message as `magi_inbox` gives it. */
+export interface Shown {
+  readonly id: string;
+  readonly from: string;
+  readonly name: string;
+  readonly kind: string;
+  readonly trust: string;
+  readonly notice: string;
+  readonly boundary: string;
+  readonly text: string;
+  readonly offset: number;
+  readonly next?: number;
+}
+
+export class World {
+  readonly home = temporaryFolder();
+  readonly #env: Record<string, string>;
+  readonly #assistants: Assistant[] = [];
+  readonly #strangers: TestClient[] = [];
+  exchange: Exchange;
+
+  private constructor(exchange: Exchange, env: Record<string, string>) {
+    this.exchange = exchange;
+    this.#env = env;
+  }
+
+  static async open(env: Record<string, string> = {}): Promise<World> {
+    return new World(await startExchange({ ...MANY, ...env }), env);
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.exchange.port}`;
+  }
+
+  folderOf(username: string): string {
+    return join(this.home, username);
+  }
+
+  async assistant(username: string, options: Partial<Options> = {}): Promise<Assistant> {
+    const made = await assistant({ url: this.url, home: this.home, username, ...options });
+    this.#assistants.push(made);
+    return made;
+  }
+
+  /** What the owner does in a terminal. */
+  async asOwner<T>(username: string, act: (client: ReturnType<typeof openClient>) => Promise<T>): Promise<T> {
+    const client = openClient({ server: this.url, username, home: this.folderOf(username) });
+    try {
+      return await act(client);
+    } finally {
+      await client.close();
+    }
+  }
+
+  async setPolicy(username: string, friend: string, policy: Policy): Promise<void> {
+    await this.asOwner(username, async (client) => client.setPolicy(friend, policy));
+  }
+
+  /** Connects the two, each with the policy that they have for the other. */
+  async befriend(
+    [one, first]: readonly [Assistant, Policy],
+    [other, second]: readonly [Assistant, Policy],
+  ): Promise<void> {
+    const { data } = await one.call('magi_create_invite');
+    const connected = await other.call('magi_connect', { code: data.code });
+    assert.is(connected.data.status, 'ok', connected.text);
+    const isKnown = async () => (await namesOf(one)).includes(other.username);
+    await eventually(isKnown, `${one.username} to know ${other.username}`);
+    await this.setPolicy(one.username, `@${other.username}`, first);
+    await this.setPolicy(other.username, `@${one.username}`, second);
+  }
+
+  /** Somebody with a key who speaks to the exchange without our client, as a friend of that person. */
+  async stranger(username: string, friend: Assistant, policy: Policy, nickname = username): Promise<Stranger> {
+    const user = new KeyedUser(username);
+    const client = await user.dial(this.exchange);
+    await client.next('identified');
+    client.send({ type: 'identify', username, nickname });
+    await client.next('identified');
+    const { data } = await friend.call('magi_create_invite');
+    await client.request({ type: 'connect', code: data.code as string }, 'connected_to_friend');
+    const isKnown = async () => (await namesOf(friend)).includes(username);
+    await eventually(isKnown, `${friend.username} to know ${username}`);
+    await this.setPolicy(friend.username, `@${username}`, policy);
+    this.#strangers.push(client);
+    return new Stranger(client, friend.username);
+  }
+
+  /** Kills the exchange and starts another one on the same port and data. */
+  async restart(signal: NodeJS.Signals): Promise<void> {
+    const { port } = this.exchange;
+    await this.exchange.stop(signal);
+    this.exchange = await startExchange({ ...MANY, ...this.#env, PORT: `${port}` });
+  }
+
+  async close(): Promise<void> {
+    for (const stranger of this.#strangers) stranger.terminate();
+    await Promise.all(this.#assistants.map((one) => one.close()));
+    await this.exchange.stop();
+  }
+}
+
+async function namesOf(one: Assistant): Promise<string[]> {
+  const { data } = await one.call('magi_friends');
+  return (data.friends as { username: string }[]).map(({ username }) => username);
+}
+
+/** Acknowledges what it gets, and otherwise says what it is told to say. */
+export class Stranger {
+  readonly client: TestClient;
+  readonly friend: string;
+
+  constructor(client: TestClient, friend: string) {
+    this.client = client;
+    this.friend = friend;
+  }
+
+  /** Sends and waits until the friend's bridge has it. */
+  async say(message: Json): Promise<void> {
+    this.client.send({ to: this.friend, ...message });
+    const isSent = ({ type }: Json) => type === 'question_sent' || type === 'answer_sent';
+    for (let told = await this.client.next(); !isSent(told); told = await this.client.next())
+      assert.is.not(told.type, 'error', JSON.stringify(told));
+  }
+
+  async ask(content: string, id: string): Promise<void> {
+    await this.say({ type: 'ask', id, content });
+  }
+
+  /** The next question or answer that reaches this stranger. */
+  async heard(): Promise<Json> {
+    for (;;) {
+      const told = await this.client.next();
+      if (told.deliveryId !== undefined) this.client.send({ type: 'received', deliveryIds: [told.deliveryId] });
+      if (told.type === 'question' || told.type === 'answer') return told;
+    }
+  }
+
+  /** Everything that has reached this stranger so far, as one text: nothing private may be in it. */
+  async everything(): Promise<string> {
+    await this.client.request({ type: 'ping', id: 'all' }).catch(() => {});
+    return JSON.stringify(this.client.inbox);
+  }
+}
+
+/** Takes what waits in the inbox, all of it. */
+export async function readAll(one: Assistant): Promise<Shown[]> {
+  const all: Shown[] = [];
+  for (;;) {
+    const { data } = await one.call('magi_inbox');
+    const messages = data.messages as Shown[];
+    all.push(...messages);
+    if (messages.length === 0 || data.more === 0) return all;
+  }
+}
+
+/** The next messages, waited for. */
+export async function nextShown(one: Assistant): Promise<Shown[]> {
+  const { data } = await one.call('magi_inbox', { wait_seconds: 20 });
+  return data.messages as Shown[];
+}
