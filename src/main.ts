@@ -1,41 +1,22 @@
 /** The one entry. Each command's code is imported only when it is asked for. */
 import packageJson from '../package.json' with { type: 'json' };
+import { EXIT, PROGRAM, UsageError } from './cli/exit.ts';
 
 const { version } = packageJson;
 
-const HELP = `magi-exchange ${version}: the AI assistants of different people talk to each other
-
-  magi-exchange                     serves the exchange (the same as: magi-exchange serve)
-  magi-exchange demo [URL]          plays a first conversation between two people (default: the exchange on this machine's PORT)
-  magi-exchange --version | --help
-
-For the operator, with DATA_DIR as the exchange has it:
-  magi-exchange users               lists the names that are bound to a key; users --find NAME: how the log calls this one
-  magi-exchange mailboxes           lists for whom how much waits
-  magi-exchange backup FILE         copies the store to a new file
-While no exchange serves:
-  magi-exchange release NAME        frees a name: its connections, mailbox and invites are deleted; lifts a ban
-  magi-exchange ban NAME            as release, and nobody can have the name again
-  magi-exchange restore FILE        puts a copy made by backup in the place of the store
-
-Settings, from the environment or a .env file in the current folder:
-`;
-
-/** EX_USAGE would be 64; 2 is what shells and most programs say for a command line that they do not understand. */
-const EXIT_USAGE = 2;
-
-class UsageError extends Error {}
-
-async function main([command = 'serve', ...args]: string[]): Promise<void> {
+/** Returns the exit code of a command that has ended; undefined when it may go on by itself. */
+async function main([command = PROGRAM === 'magi' ? '--help' : 'serve', ...args]: string[]): Promise<
+  number | undefined
+> {
   switch (command) {
     case 'serve':
       expectNone(args);
       (await import('./server/serve.ts')).serve(version);
-      return;
+      return undefined;
     case 'demo':
       if (args.length > 1) throw new UsageError('demo takes one URL at most.');
       await (await import('./cli/demo.ts')).demo(args[0]);
-      return;
+      return undefined;
     case 'users': {
       const [flag, name, ...rest] = args;
       if (flag !== undefined && (flag !== '--find' || name === undefined))
@@ -44,38 +25,53 @@ async function main([command = 'serve', ...args]: string[]): Promise<void> {
       const { findUser, listUsers } = await import('./cli/users.ts');
       if (name === undefined) listUsers();
       else findUser(name);
-      return;
+      return undefined;
     }
     case 'mailboxes':
       expectNone(args);
       (await import('./cli/mailboxes.ts')).listMailboxes();
-      return;
+      return undefined;
     case 'release':
       await (await import('./cli/release.ts')).release(onlyArgument(command, 'NAME', args));
-      return;
+      return undefined;
     case 'ban':
       await (await import('./cli/ban.ts')).ban(onlyArgument(command, 'NAME', args));
-      return;
+      return undefined;
     case 'backup':
       (await import('./cli/backup.ts')).backup(onlyArgument(command, 'FILE', args));
-      return;
+      return undefined;
     case 'restore':
       (await import('./cli/restore.ts')).restoreFrom(onlyArgument(command, 'FILE', args));
-      return;
+      return undefined;
     case 'bridge':
       await (await import('./cli/bridge.ts')).bridge(version, args);
-      return;
+      return undefined;
     case '--version':
       expectNone(args);
       process.stdout.write(`${version}\n`);
-      return;
+      return undefined;
+    case 'help':
     case '--help':
-      expectNone(args);
-      process.stdout.write(`${HELP}${(await import('./config.ts')).settingsHelp()}\n`);
-      return;
-    default:
-      throw new UsageError(`There is no ${command.startsWith('-') ? 'option' : 'command'} ${JSON.stringify(command)}.`);
+    case '-h':
+      await help(args);
+      return undefined;
+    default: {
+      const { COMMANDS } = await import('./cli/commands.ts');
+      if (Object.hasOwn(COMMANDS, command)) return await (await import('./cli/run.ts')).run(command, args);
+      throw new UsageError(
+        `There is no ${command.startsWith('-') ? 'option' : 'command'} ${JSON.stringify(command)}. Try ${PROGRAM} --help.`,
+      );
+    }
   }
+}
+
+async function help([command, ...rest]: readonly string[]): Promise<void> {
+  expectNone(rest);
+  const { COMMANDS } = await import('./cli/commands.ts');
+  const { help, helpOf } = await import('./cli/help.ts');
+  if (command !== undefined && Object.hasOwn(COMMANDS, command)) process.stdout.write(helpOf(command));
+  else if (command === undefined) process.stdout.write(help((await import('./config.ts')).settingsHelp()));
+  else throw new UsageError(`There is no help for ${JSON.stringify(command)}. Try ${PROGRAM} --help.`);
 }
 
 function onlyArgument(command: string, what: string, [argument, ...rest]: readonly string[]): string {
@@ -85,21 +81,20 @@ function onlyArgument(command: string, what: string, [argument, ...rest]: readon
 }
 
 function expectNone(args: readonly string[]): void {
-  if (args.length > 0) throw new UsageError(`${JSON.stringify(args[0])} is one word too many.`);
+  if (args.length > 0) throw new UsageError(`${JSON.stringify(args[0])} is one word too many. Try ${PROGRAM} --help.`);
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  const exitCode =
-    error instanceof UsageError
-      ? EXIT_USAGE
-      : error instanceof Error && 'exitCode' in error
-        ? Number(error.exitCode)
-        : undefined;
-  // A fault of ours keeps its stack; what the operator can mend is one line.
-  if (exitCode === undefined) throw error;
-  const hint = exitCode === EXIT_USAGE ? ' Try magi-exchange --help.' : '';
-  process.stderr.write(`magi-exchange: ${(error as Error).message}${hint}\n`);
-  process.exit(exitCode);
-}
+main(process.argv.slice(2)).then(
+  (exitCode) => {
+    // What was printed goes out first: a pipe may be slow.
+    if (exitCode !== undefined) process.stdout.write('', () => process.exit(exitCode));
+  },
+  (error: unknown) => {
+    const exitCode = error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : undefined;
+    // A fault of ours keeps its stack; what the operator can mend is one line.
+    if (exitCode === undefined) throw error;
+    const hint = exitCode === EXIT.usage && !(error as Error).message.includes('Try ') ? ` Try ${PROGRAM} --help.` : '';
+    process.stderr.write(`${PROGRAM}: ${(error as Error).message}${hint}\n`);
+    process.exit(exitCode);
+  },
+);

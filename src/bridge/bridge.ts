@@ -6,6 +6,7 @@ import type { Client } from '../client/client.ts';
 import { MagiError } from '../client/errors.ts';
 import { type Friend, fingerprintOf } from '../client/friends.ts';
 import type { Asked } from '../client/options.ts';
+import { wakeSentence } from '../client/wakes.ts';
 import { visibleName } from '../protocol/visible.ts';
 import { type Reason, reasonsToAsk } from './decision.ts';
 import { Outgoing } from './outgoing.ts';
@@ -34,6 +35,9 @@ export class Bridge {
   readonly client: Client;
   readonly reading: Reading;
   readonly outgoing: Outgoing;
+
+  /** Told the word that the assistant has said back. */
+  woken: (word: string) => void = () => {};
 
   constructor(client: Client) {
     this.client = client;
@@ -80,7 +84,10 @@ export class Bridge {
 
   /** `wakeTest`: the word by which `magi doctor --wake` learns that this assistant was woken. */
   status(wakeTest?: string): Said {
-    if (wakeTest !== undefined) this.client.wakes.seen(wakeTest);
+    if (wakeTest !== undefined) {
+      this.client.wakes.seen(wakeTest);
+      this.woken(wakeTest);
+    }
     const { questions, answers } = this.client.waiting(SHOWN);
     const all = this.client.waiting();
     const held = all.questions + all.answers - questions - answers;
@@ -189,11 +196,14 @@ export class Bridge {
     const beat = setInterval(() => tick('Waiting for a question or an answer.'), TICK_MS);
     try {
       for (;;) {
-        const said = await this.reading.next();
+        const left = signal.aborted ? 0 : end - Date.now();
+        const said = await this.reading.next(left > 0);
         if (said !== undefined) return said;
-        const left = end - Date.now();
-        if (left <= 0 || signal.aborted)
-          return { text: 'Nothing waits.', data: { status: 'ok', messages: [], open: [], news: [], more: 0 } };
+        const word = milliseconds > 0 ? this.client.wakes.take('inbox') : undefined;
+        if (word !== undefined || left <= 0) {
+          const text = word === undefined ? 'Nothing waits.' : wakeSentence(word);
+          return { text, data: { status: 'ok', messages: [], open: [], news: [], more: 0 } };
+        }
         await this.client.changed(AbortSignal.any([signal, AbortSignal.timeout(left)]));
       }
     } finally {

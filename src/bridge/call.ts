@@ -4,6 +4,7 @@
  */
 import type { CallToolResult, InputRequiredResult, McpServer, ServerContext } from '@modelcontextprotocol/server';
 import { MagiError } from '../client/errors.ts';
+import { wakeSentence } from '../client/wakes.ts';
 import type { Bridge, Gate, Waiting } from './bridge.ts';
 import { hasToBeTold, type Reason, sentenceOf } from './decision.ts';
 import { askOwner, hasAgreed, type Pending, takePending, wayToAsk } from './owner.ts';
@@ -29,22 +30,21 @@ export class Calls {
     context: ServerContext,
     work: (call: Call) => Promise<Outcome>,
   ): Promise<CallToolResult | InputRequiredResult> {
+    let bridge: Bridge | undefined;
     let said: Said;
-    let unread = { questions: 0, answers: 0, line: '' };
     try {
-      const bridge = await this.#getBridge();
+      bridge = await this.#getBridge();
       const call = new Call(this.#mcp, context, bridge);
       const outcome = (await call.decided()) ?? (await work(call));
       if (!isSaid(outcome)) return outcome;
       said = outcome;
-      unread = bridge.unread();
     } catch (error) {
       said = refused(sentenceFor(error), error instanceof MagiError ? { code: error.code } : {});
     }
-    const { line, ...waiting } = unread;
+    const { lines, waiting } = bottomOf(bridge);
     return {
-      content: [{ type: 'text', text: line === '' ? said.text : `${said.text}\n\n${line}` }],
-      structuredContent: { ...said.data, waiting },
+      content: [{ type: 'text', text: [said.text, ...lines].join('\n\n') }],
+      structuredContent: { ...said.data, ...waiting },
       ...(said.isError === true ? { isError: true } : {}),
     };
   }
@@ -101,7 +101,7 @@ export class Call {
   }
 
   async inbox(id: string | undefined, offset: number, seconds: number): Promise<Outcome> {
-    if (id !== undefined) return this.bridge.reading.one(id, offset);
+    if (id !== undefined) return await this.bridge.reading.one(id, offset);
     return await this.bridge.inbox(this.#waiting(seconds));
   }
 
@@ -156,6 +156,19 @@ export class Call {
       notify({ method: 'notifications/progress', params }).catch(() => {});
     };
     return { milliseconds: seconds * 1000, signal, tick };
+  }
+}
+
+/** What stands under every result. When the disk refuses, the result goes without it. */
+function bottomOf(bridge: Bridge | undefined): { lines: string[]; waiting: Record<string, unknown> } {
+  try {
+    if (bridge === undefined) return { lines: [], waiting: {} };
+    const { line, ...waiting } = bridge.unread();
+    const word = bridge.client.wakes.take('result');
+    const lines = [line, word === undefined ? '' : wakeSentence(word)].filter((text) => text !== '');
+    return { lines, waiting: { waiting } };
+  } catch {
+    return { lines: [], waiting: {} };
   }
 }
 

@@ -25,7 +25,7 @@ export class Reading {
   readonly #readFrom = new Set<string>();
   /** Questions that this session has been shown. */
   readonly #shown = new Set<number>();
-  /** Told that this session has got the text of a question. */
+  /** Told that this session has got what a message says. */
   fetched: (entry: Entry) => void = () => {};
 
   constructor(client: Client) {
@@ -48,19 +48,22 @@ export class Reading {
   }
 
   /** The rest of one message, from `offset` on. */
-  one(idOrNumber: string, offset: number): Said {
+  async one(idOrNumber: string, offset: number): Promise<Said> {
     const entry = this.#find(idOrNumber);
     if (entry === undefined) return refused('There is no such message in the inbox.');
     const envelope = this.#envelope(entry, offset);
     if (envelope === undefined) return refused('The message has no part that begins there.');
+    // Whoever reads an open question may answer it next; if another one is answering it, reading does no harm.
+    await this.#isOurs(entry);
+    this.fetched(entry);
     return { text: envelopeText(envelope), data: { status: 'ok', messages: [envelope] } };
   }
 
   /**
    * What waits, oldest first, as much as goes into one result: open questions, which are this process's from now on, and answers that
-   * nobody waited for. Undefined if nothing does.
+   * nobody waited for. Undefined if nothing does. `onlyNews`: also if this session has been shown all of it.
    */
-  async next(): Promise<Said | undefined> {
+  async next(onlyNews: boolean): Promise<Said | undefined> {
     const waiting = this.#client.inbox({ limit: 200, after: 0, onlyWaiting: true, policies: SHOWN });
     const envelopes: Envelope[] = [];
     const named: Entry[] = [];
@@ -72,8 +75,14 @@ export class Reading {
       if (entry.kind === 'receipt') {
         news.push(newsOf(entry, this.#nameOf(entry.from)));
         read.push(entry.number);
-      } else if (this.#shown.has(entry.number)) named.push(entry);
-      else {
+        this.fetched(entry);
+      } else if (this.#shown.has(entry.number)) {
+        if (!(await this.#isOurs(entry))) others++;
+        else {
+          named.push(entry);
+          this.fetched(entry);
+        }
+      } else {
         const envelope = this.#seal(entry, 0);
         const bytes = Buffer.byteLength(envelope?.text ?? '');
         if (envelope === undefined || envelopes.length === MESSAGES_MAX || bytes > room) break;
@@ -85,14 +94,13 @@ export class Reading {
         envelopes.push(envelope);
         room -= bytes;
         this.#shown.add(entry.number);
-        if (entry.kind === 'question') {
-          this.#client.session.read(entry);
-          this.fetched(entry);
-        } else read.push(entry.number);
+        if (entry.kind === 'question') this.#client.session.read(entry);
+        else read.push(entry.number);
+        this.fetched(entry);
       }
     }
     this.#client.markRead(...read);
-    if (envelopes.length + named.length + news.length === 0) return undefined;
+    if (envelopes.length + news.length + (onlyNews ? 0 : named.length) === 0) return undefined;
     const more = waiting.length - envelopes.length - named.length - news.length;
     return this.#result(envelopes, named.slice(0, NAMED_MAX), news, Math.max(0, more - others));
   }

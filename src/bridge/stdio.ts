@@ -8,14 +8,19 @@ import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/s
 import type { ClientOptions } from '../client/options.ts';
 import { Opening } from './opening.ts';
 import { makeServer } from './tools.ts';
-import { Waker } from './wake.ts';
+import { Waker, type WakeTimes } from './wake.ts';
 
 /** Assistants whose sessions an event of the channel can wake, by the name with which they introduce themselves. */
 const HAS_CHANNEL = /^claude-code$/i;
 /** While the folder or the settings cannot be used, it looks again. */
 const LOOK_AGAIN_MS = 10_000;
 
-export function serveOnStdio(version: string, options: ClientOptions, isChannelForced: boolean): void {
+export function serveOnStdio(
+  version: string,
+  options: ClientOptions,
+  isChannelForced: boolean,
+  wakeTimes?: WakeTimes,
+): void {
   let session: McpServer | undefined;
   let waker: Waker | undefined;
   let again: NodeJS.Timeout | undefined;
@@ -26,7 +31,7 @@ export function serveOnStdio(version: string, options: ClientOptions, isChannelF
     if (!isChannelForced && !HAS_CHANNEL.test(server.getClientVersion()?.name ?? '')) return;
     const push = (content: string, meta: Record<string, string>) =>
       server.notification({ method: 'notifications/claude/channel', params: { content, meta } });
-    waker = new Waker(bridge, push);
+    waker = new Waker(bridge, push, wakeTimes);
     void waker.run();
   });
   /** The first message decides which handshake it is, and a modern one is told by its first tool call that it is meant. */

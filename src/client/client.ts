@@ -16,6 +16,7 @@ import type { Posted } from './sender.ts';
 import { Session } from './session.ts';
 import { readSettings } from './settings.ts';
 import { Wakes } from './wakes.ts';
+import { Waking } from './waking.ts';
 
 /** How soon what another process has put into the file is noticed. */
 const LOOK_MS = 100;
@@ -38,6 +39,8 @@ export function openClient(options: ClientOptions = {}): Client {
 export class Client {
   readonly username: string;
   readonly wakes: Wakes;
+  /** Who wakes an assistant for what. @internal */
+  readonly waking: Waking;
   /** What the client is made of, for the bridge. @internal */
   readonly session: Session;
   readonly #database: Database;
@@ -52,6 +55,7 @@ export class Client {
     this.username = parts.username;
     this.#database = parts.database;
     this.wakes = new Wakes(parts.database);
+    this.waking = new Waking(parts.database);
     this.session = new Session({
       ...parts,
       on: {

@@ -9,7 +9,8 @@ import type { DatabaseSync } from 'node:sqlite';
  * addresses, a later nickname does not. `is_changed`: another key than `public_key` was seen, `offered_key`. `owner_at`: when the owner
  * last had a hand in what goes to this friend. `paused_at`: since when assistants may not write to them without the owner; 0: they may.
  * inbox: `news` is empty for questions and answers, which share one space of ids, and the status of a receipt, each told once.
- * `woken_at`, `woken_until`: when it first woke somebody, and until when it wakes nobody again.
+ * `woken_at`, `woken_until`: when it first woke somebody, and until when it wakes nobody again; `woken_by`: the process that is waking
+ * its assistant just now, whose end is the end of that.
  * sent: `owner` is the process that sends it; another one does when that is gone. `waits_until`: somebody waits for the answer.
  * wakes: words by which it is tried whether an assistant can be woken, see wakes.ts.
  */
@@ -43,7 +44,8 @@ const MIGRATIONS = [
     claimed_by TEXT,
     claimed_until INTEGER NOT NULL DEFAULT 0,
     woken_at INTEGER NOT NULL DEFAULT 0,
-    woken_until INTEGER NOT NULL DEFAULT 0
+    woken_until INTEGER NOT NULL DEFAULT 0,
+    woken_by TEXT
   ) STRICT;
   CREATE UNIQUE INDEX inbox_message ON inbox (friend, id, news);
   CREATE INDEX inbox_state ON inbox (state, number) WHERE state IN ('open', 'unread');

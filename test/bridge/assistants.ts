@@ -3,6 +3,7 @@
  * stdio or HTTP.
  */
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { Client as OldClient } from '@modelcontextprotocol/sdk/client/index.js';
@@ -11,6 +12,8 @@ import { StreamableHTTPClientTransport as OldHttpTransport } from '@modelcontext
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import * as z from 'zod';
 import { eventually, MAIN } from '../harness.ts';
+
+const QUICK = fileURLToPath(new URL('./quick-bridge.ts', import.meta.url));
 
 /** `old`: the first SDK, which the assistants in use speak; `legacy`, `modern`: both handshakes of the second. */
 export type Generation = 'old' | 'legacy' | 'modern';
@@ -33,6 +36,10 @@ export interface Options {
   readonly env?: Readonly<Record<string, string>>;
   /** Where a bridge listens that was started before; else one is started and spoken to over stdio. */
   readonly http?: { readonly url: string; readonly token: string };
+  /** In milliseconds: how long others have a head start, then from notice to notice. Default: those of the product. */
+  readonly wakeTimes?: readonly number[];
+  /** Told each event of the channel. */
+  readonly pushed?: (content: string) => void;
 }
 
 export interface Result {
@@ -96,18 +103,23 @@ interface Hands {
 
 export async function assistant(options: Options): Promise<Assistant> {
   const { generation = 'legacy', url, username, home, owner, name = 'claude-code', args = [], env = {} } = options;
+  const { wakeTimes, pushed } = options;
   const events: Assistant['events'] = [];
   const asked: string[] = [];
   const hands: Hands = {
     info: { name, version: '1.0.0' },
     start: {
       command: process.execPath,
-      args: ['--disable-warning=ExperimentalWarning', MAIN, 'bridge', ...args],
+      args: [
+        '--disable-warning=ExperimentalWarning',
+        ...(wakeTimes === undefined ? [MAIN, 'bridge', ...args] : [QUICK]),
+      ],
       env: {
         PATH: process.env.PATH ?? '',
         MAGI_SERVER: url,
         MAGI_USERNAME: username,
         MAGI_HOME: join(home, username),
+        ...(wakeTimes === undefined ? {} : { WAKE_TIMES: wakeTimes.join() }),
         ...env,
       },
       stderr: 'pipe',
@@ -120,7 +132,10 @@ export async function assistant(options: Options): Promise<Assistant> {
         const action = said === true ? 'accept' : said === false ? 'decline' : said;
         return { action, ...(action === 'accept' ? { content: { agree: said === true } } : {}) };
       }),
-    heard: (event) => void events.push(event),
+    heard: (event) => {
+      events.push(event);
+      pushed?.(event.content);
+    },
   };
   const drive = generation === 'old' ? driveOld : driveNew(generation);
   const driver = await drive(hands, options.http);

@@ -118,37 +118,55 @@ async function namesOf(one: Assistant): Promise<string[]> {
 export class Stranger {
   readonly client: TestClient;
   readonly friend: string;
+  /** Questions, answers and receipts that have reached it. */
+  readonly got: Json[] = [];
+  #heard = 0;
 
   constructor(client: TestClient, friend: string) {
     this.client = client;
     this.friend = friend;
   }
 
-  /** Sends and waits until the friend's bridge has it. */
+  /** Sends and waits until the exchange says who has it. */
   async say(message: Json): Promise<void> {
     this.client.send({ to: this.friend, ...message });
-    const isSent = ({ type }: Json) => type === 'question_sent' || type === 'answer_sent';
-    for (let told = await this.client.next(); !isSent(told); told = await this.client.next())
-      assert.is.not(told.type, 'error', JSON.stringify(told));
+    await this.#until(({ type, id }) => (type === 'question_sent' || type === 'answer_sent') && id === message.id);
   }
 
   async ask(content: string, id: string): Promise<void> {
     await this.say({ type: 'ask', id, content });
   }
 
-  /** The next question or answer that reaches this stranger. */
+  /** The next question or answer that reaches it. */
   async heard(): Promise<Json> {
+    const isHeard = ({ type }: Json) => type === 'question' || type === 'answer';
     for (;;) {
-      const told = await this.client.next();
-      if (told.deliveryId !== undefined) this.client.send({ type: 'received', deliveryIds: [told.deliveryId] });
-      if (told.type === 'question' || told.type === 'answer') return told;
+      const told = this.got[this.#heard];
+      if (told === undefined) await this.#until((message) => message.deliveryId !== undefined);
+      else {
+        this.#heard++;
+        if (isHeard(told)) return told;
+      }
     }
   }
 
-  /** Everything that has reached this stranger so far, as one text: nothing private may be in it. */
-  async everything(): Promise<string> {
-    await this.client.request({ type: 'ping', id: 'all' }).catch(() => {});
-    return JSON.stringify(this.client.inbox);
+  /** The texts of all that has reached it. */
+  async contents(): Promise<string[]> {
+    this.client.send({ type: 'ping', id: `${this.got.length}` });
+    await this.#until(({ type }) => type === 'pong');
+    return this.got.filter(({ type }) => type !== 'receipt').map(({ content }) => String(content));
+  }
+
+  async #until(isIt: (message: Json) => boolean): Promise<void> {
+    for (;;) {
+      const told = await this.client.next();
+      if (told.type === 'error') throw new Error(JSON.stringify(told));
+      if (told.deliveryId !== undefined) {
+        this.client.send({ type: 'received', deliveryIds: [told.deliveryId] });
+        this.got.push(told);
+      }
+      if (isIt(told)) return;
+    }
   }
 }
 
