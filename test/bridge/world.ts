@@ -114,7 +114,7 @@ async function namesOf(one: Assistant): Promise<string[]> {
   return (data.friends as { username: string }[]).map(({ username }) => username);
 }
 
-/** Acknowledges what it gets, and otherwise says what it is told to say. */
+/** Acknowledges whatever it gets, and otherwise says what it is told to say. */
 export class Stranger {
   readonly client: TestClient;
   readonly friend: string;
@@ -125,6 +125,12 @@ export class Stranger {
   constructor(client: TestClient, friend: string) {
     this.client = client;
     this.friend = friend;
+    client.socket.on('message', (data) => {
+      const message = JSON.parse(String(data)) as Json;
+      if (message.deliveryId === undefined) return;
+      this.got.push(message);
+      client.send({ type: 'received', deliveryIds: [message.deliveryId] });
+    });
   }
 
   /** Sends and waits until the exchange says who has it. */
@@ -139,20 +145,16 @@ export class Stranger {
 
   /** The next question or answer that reaches it. */
   async heard(): Promise<Json> {
-    const isHeard = ({ type }: Json) => type === 'question' || type === 'answer';
-    for (;;) {
-      const told = this.got[this.#heard];
-      if (told === undefined) await this.#until((message) => message.deliveryId !== undefined);
-      else {
-        this.#heard++;
-        if (isHeard(told)) return told;
-      }
-    }
+    return await eventually(() => {
+      const [next] = this.got.filter(({ type }) => type !== 'receipt').slice(this.#heard);
+      if (next !== undefined) this.#heard++;
+      return next;
+    }, 'a question or an answer');
   }
 
   /** The texts of all that has reached it. */
   async contents(): Promise<string[]> {
-    this.client.send({ type: 'ping', id: `${this.got.length}` });
+    this.client.send({ type: 'ping', id: 'all' });
     await this.#until(({ type }) => type === 'pong');
     return this.got.filter(({ type }) => type !== 'receipt').map(({ content }) => String(content));
   }
@@ -161,10 +163,6 @@ export class Stranger {
     for (;;) {
       const told = await this.client.next();
       if (told.type === 'error') throw new Error(JSON.stringify(told));
-      if (told.deliveryId !== undefined) {
-        this.client.send({ type: 'received', deliveryIds: [told.deliveryId] });
-        this.got.push(told);
-      }
       if (isIt(told)) return;
     }
   }
