@@ -4,12 +4,18 @@
  */
 import type { CallToolResult, InputRequiredResult, McpServer, ServerContext } from '@modelcontextprotocol/server';
 import { MagiError } from '../client/errors.ts';
+import { called } from '../client/friend-names.ts';
+import type { Friend } from '../client/friends.ts';
 import { wakeSentence } from '../client/wakes.ts';
+import { visible, visibleName } from '../protocol/visible.ts';
 import type { Bridge, Gate, Waiting } from './bridge.ts';
 import { hasToBeTold, type Reason, sentenceOf } from './decision.ts';
 import { askOwner, hasAgreed, type Pending, takePending, wayToAsk } from './owner.ts';
 import { refused, type Said } from './said.ts';
 import { WAIT_SECONDS } from './schemas.ts';
+
+/** Characters. The exchange's own sentences are shorter. */
+const FOREIGN_MAX = 300;
 
 type Outcome = Said | InputRequiredResult;
 
@@ -39,7 +45,7 @@ export class Calls {
       if (!isSaid(outcome)) return outcome;
       said = outcome;
     } catch (error) {
-      said = refused(sentenceFor(error), error instanceof MagiError ? { code: error.code } : {});
+      said = refused(sentenceFor(error), error instanceof MagiError ? { code: codeOf(error) } : {});
     }
     const { lines, waiting } = bottomOf(bridge);
     return {
@@ -79,7 +85,8 @@ export class Call {
     return refused('Your owner did not agree. Nothing was done.');
   }
 
-  async ask(friend: string, text: string, seconds: number = WAIT_SECONDS): Promise<Outcome> {
+  async ask(named: string | Friend, text: string, seconds: number = WAIT_SECONDS): Promise<Outcome> {
+    const friend = this.bridge.client.friend(named);
     const gate = await this.bridge.ask(friend, text);
     const waiting = this.#waiting(seconds);
     if (gate.may === 'wait') return await this.bridge.waitForAnswer(gate.id, waiting);
@@ -87,12 +94,14 @@ export class Call {
     return await this.bridge.sendQuestion(friend, text, waiting);
   }
 
-  async answer(question: string, text: string): Promise<Outcome> {
+  async answer(named: string | Friend, text: string): Promise<Outcome> {
+    const question = this.bridge.question(named);
     const gate = await this.bridge.answer(question, text);
     return gate.may === 'ask' ? await this.#show(gate, 0) : await this.bridge.sendAnswer(question, text);
   }
 
-  async decline(question: string, reason: string): Promise<Outcome> {
+  async decline(named: string | Friend, reason: string): Promise<Outcome> {
+    const question = this.bridge.question(named);
     const reasons = await this.bridge.reasonsToDecline(question, reason);
     if (reasons.length === 0) return await this.bridge.decline(question, reason);
     return refused(
@@ -103,6 +112,10 @@ export class Call {
   async inbox(id: string | undefined, offset: number, seconds: number): Promise<Outcome> {
     if (id !== undefined) return await this.bridge.reading.one(id, offset);
     return await this.bridge.inbox(this.#waiting(seconds));
+  }
+
+  async disconnect(named: string | Friend): Promise<Outcome> {
+    return await this.act({ action: 'disconnect', friend: this.bridge.client.friend(named) });
   }
 
   /** What carries no words, and once a stranger's text was read needs the owner, too. */
@@ -186,13 +199,23 @@ function inTerminal(draft: string): string {
 }
 
 function questionFor(wanted: Exclude<Pending, { action: 'send' }>): string {
-  if (wanted.action === 'connect') return `Connect with the friend whose code is ${wanted.code}?`;
-  if (wanted.action === 'disconnect') return `End the connection with ${wanted.friend} for good?`;
+  if (wanted.action === 'connect') return `Connect with the friend whose code is ${visibleName(wanted.code)}?`;
+  if (wanted.action === 'disconnect') return `End the connection with ${called(wanted.friend)} for good?`;
   return 'Make a code with which somebody can connect with you?';
 }
 
 function sentenceFor(error: unknown): string {
-  if (error instanceof MagiError) return error.message;
+  if (error instanceof MagiError)
+    return error.isForeign ? `It was refused. The exchange says: ${foreign(error.message)}` : error.message;
   process.stderr.write(`magi-exchange bridge: ${error instanceof Error ? error.stack : error}\n`);
   return 'The bridge has failed here; it goes on. Nothing was sent unless magi_status says so.';
+}
+
+/** What another machine gives as its reason: to be read, in quotes, and not long enough to tell a story. */
+function foreign(message: string): string {
+  return JSON.stringify(visible(message.slice(0, FOREIGN_MAX).toWellFormed()));
+}
+
+function codeOf({ code }: MagiError): string {
+  return /^[a-z_]{1,40}$/.test(code) ? code : 'unknown';
 }

@@ -16,6 +16,7 @@ import {
   type McpServer,
   type ServerContext,
 } from '@modelcontextprotocol/server';
+import type { Friend } from '../client/friends.ts';
 
 export type Way = 'dialog' | 'tool' | 'terminal';
 
@@ -41,7 +42,7 @@ export type Pending =
   | { readonly action: 'send'; readonly draft: string; readonly seconds: number }
   | { readonly action: 'connect'; readonly code: string }
   | { readonly action: 'create_invite' }
-  | { readonly action: 'disconnect'; readonly friend: string };
+  | { readonly action: 'disconnect'; readonly friend: Friend };
 
 const PENDING_SECONDS = 600;
 const PENDING_MAX = 1_000;

@@ -124,7 +124,7 @@ export function makeServer(version: string, getBridge: GetBridge): McpServer {
       outputSchema: Output,
       annotations: { ...SENDS, openWorldHint: true },
     },
-    ({ friend }, context) => calls.run(context, (call) => call.act({ action: 'disconnect', friend })),
+    ({ friend }, context) => calls.run(context, (call) => call.disconnect(friend)),
   );
   mcp.registerTool(
     'magi_confirm',

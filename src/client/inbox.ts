@@ -3,9 +3,21 @@
  * reached. What comes again is recognised for 30 days (protocol part 3). Numbers are never used again and grow in the order of arrival.
  */
 import { randomBytes } from 'node:crypto';
-import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
-import type { Database, Row } from './database.ts';
+import type { Database } from './database.ts';
+import {
+  type Entry,
+  entryOf,
+  FREE,
+  goneClaimers,
+  type Incoming,
+  type Kind,
+  OF_POLICIES,
+  type Page,
+  type State,
+  TRUSTED,
+  UNAWAITED,
+} from './entry.ts';
 import { POLICIES, type Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
@@ -19,59 +31,9 @@ const ECHO_MS = 30_000;
 /** After these no answer comes. */
 const FINAL: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
 
-export type Incoming = Extract<ServerMessage, { type: 'question' | 'answer' | 'receipt' }>;
-export type Kind = Incoming['type'];
-/**
- * Of a question: `open`, then `answered` or `declined` by this user, or `handled` by another machine of theirs. Of an answer and of
- * what became of a question: `unread`, then `read`.
- */
-export type State = 'open' | 'answered' | 'declined' | 'handled' | 'unread' | 'read';
+export type { Entry, Incoming, Page } from './entry.ts';
 
-export interface Entry {
-  readonly number: number;
-  readonly kind: Kind;
-  /** The friend's username. */
-  readonly from: string;
-  /** The message's id; of a receipt, that of the own message. */
-  readonly id: string;
-  /** Of an answer: the id of the question. */
-  readonly replyTo: string | undefined;
-  /** Of a receipt: the reason that was given, or nothing. */
-  readonly content: string;
-  /** Of a receipt: what became of the message, else empty. */
-  readonly news: string;
-  /** When it arrived here, in milliseconds since the epoch. */
-  readonly at: number;
-  readonly state: State;
-  /** The process that is answering the question, and until when it may. */
-  readonly claimedBy: string | undefined;
-  readonly claimedUntil: number;
-}
-
-export interface Page {
-  /** Entries at most, newest first; oldest first with `after`. */
-  readonly limit: number;
-  /** Only entries with a smaller number. */
-  readonly before?: number;
-  /** Only entries with a larger number. */
-  readonly after?: number;
-  /** Only open questions and what has not been read. */
-  readonly onlyWaiting?: boolean;
-  /** Only those of friends with one of these policies. */
-  readonly policies?: readonly Policy[];
-}
-
-/** Friends whose key has changed are not listened to. */
-export const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
-/** Nobody is answering it. Takes the time, and a JSON array of the processes that have ended. */
-export const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
-/** Of a friend with one of these policies. Takes a JSON array of them. */
-const OF_POLICIES = `coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold')
-  IN (SELECT value FROM json_each(?))`;
-/** What another process of this user is waiting for is not news. Takes the time. */
-export const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
-    AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END)`;
-
+const NUMBER = /^#?(\d{1,15})$/;
 const BY_ID = 'SELECT 1 FROM inbox WHERE friend = ? AND id = ? AND news = ?';
 
 export class Inbox {
@@ -162,9 +124,14 @@ export class Inbox {
     return this.#findOf(`kind != 'receipt' OR news IN ('declined', 'expired', 'left')`, idOrNumber);
   }
 
+  /** The same, by its number alone: `#12` or `12`. */
+  numbered(text: string): Entry | undefined {
+    return NUMBER.test(text) ? this.findAny(text) : undefined;
+  }
+
   /** A number says which beyond doubt. An id was chosen by whoever sent it: one that two have chosen says nothing. */
   #findOf(which: string, idOrNumber: string): Entry | undefined {
-    const number = /^#?(\d{1,15})$/.exec(idOrNumber)?.[1];
+    const number = NUMBER.exec(idOrNumber)?.[1];
     const sql = `SELECT * FROM inbox WHERE (${which}) AND ${number === undefined ? 'id' : 'number'} = ? AND ${TRUSTED} LIMIT 2`;
     const [row, another] = this.#database.all(sql, number === undefined ? idOrNumber : Number(number));
     return row === undefined || another !== undefined ? undefined : entryOf(row);
@@ -186,12 +153,20 @@ export class Inbox {
     return row === undefined ? undefined : entryOf(row);
   }
 
-  list({ limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false, policies = POLICIES }: Page): Entry[] {
+  list(page: Page): Entry[] {
+    const { limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false, policies = POLICIES } = page;
+    const { unawaitedAt = Number.MAX_SAFE_INTEGER } = page;
     const waiting = onlyWaiting ? `state IN ('open', 'unread') AND` : '';
     const sql = `SELECT * FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
-      AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left'))
+      AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left')) AND (kind = 'question' OR ${UNAWAITED})
       ORDER BY number ${after === undefined ? 'DESC' : 'ASC'} LIMIT ?`;
-    return this.#database.all(sql, after ?? -1, before, JSON.stringify(policies), limit).map(entryOf);
+    const values = [after ?? -1, before, JSON.stringify(policies), unawaitedAt, limit];
+    return this.#database.all(sql, ...values).map(entryOf);
+  }
+
+  /** Whether the process may take the question on, as far as is known. */
+  isFreeFor({ claimedBy, claimedUntil }: Entry, process: string, now: number): boolean {
+    return claimedBy === undefined || claimedBy === process || claimedUntil <= now || isGone(claimedBy);
   }
 
   /**
@@ -302,31 +277,4 @@ export class Inbox {
 /** For what a guest says without one. */
 function madeUpId(): string {
   return `guest-${randomBytes(12).toString('base64url')}`;
-}
-
-/** The processes that were killed with a question in their hands, as a JSON array. */
-export function goneClaimers(database: Database, now: number): string {
-  const sql = `SELECT DISTINCT claimed_by FROM inbox WHERE state = 'open' AND claimed_until > ?`;
-  return JSON.stringify(
-    database
-      .all(sql, now)
-      .map((row) => String(row.claimed_by))
-      .filter(isGone),
-  );
-}
-
-export function entryOf(row: Row): Entry {
-  return {
-    number: Number(row.number),
-    kind: row.kind as Kind,
-    from: String(row.username),
-    id: String(row.id),
-    replyTo: row.reply_to === null ? undefined : String(row.reply_to),
-    content: String(row.content),
-    news: String(row.news),
-    at: Number(row.at),
-    state: row.state as State,
-    claimedBy: row.claimed_by === null ? undefined : String(row.claimed_by),
-    claimedUntil: Number(row.claimed_until),
-  };
 }

@@ -4,8 +4,8 @@
  * owner money.
  */
 import type { Database } from './database.ts';
+import { type Entry, entryOf, FREE, goneClaimers, TRUSTED, UNAWAITED } from './entry.ts';
 import type { Policy } from './friends.ts';
-import { type Entry, entryOf, FREE, goneClaimers, TRUSTED, UNAWAITED } from './inbox.ts';
 import { isGone } from './processes.ts';
 
 const AGAIN_MS_MIN = 10 * 60 * 1000;
