@@ -1,6 +1,6 @@
 /** What a user was sent, as it is kept, and the conditions under which it is whose news, in the words of the database. */
 import type { ServerMessage } from '../protocol/messages.ts';
-import type { Database, Row } from './database.ts';
+import { contentOf, type Database, type Row } from './database.ts';
 import type { Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
@@ -77,7 +77,7 @@ export function entryOf(row: Row): Entry {
     from: String(row.username),
     id: String(row.id),
     replyTo: row.reply_to === null ? undefined : String(row.reply_to),
-    content: String(row.content),
+    content: contentOf(row),
     news: String(row.news),
     at: Number(row.at),
     state: row.state as State,

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { usernameKey } from '../protocol/names.ts';
-import type { Database } from './database.ts';
+import { type Database, WHOLE } from './database.ts';
 import {
   type Entry,
   entryOf,
@@ -68,7 +68,7 @@ export class Inbox {
       const replyTo = message.type === 'answer' ? (message.replyTo ?? this.#oldestAsked(friend)) : undefined;
       const row = this.#database.get(
         `INSERT INTO inbox (friend, username, kind, id, news, reply_to, content, at, state)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${WHOLE}`,
         ...[friend, message.from, message.type, id, news, replyTo ?? null, content, now, state],
       );
       if (row === undefined) return undefined;
@@ -110,7 +110,7 @@ export class Inbox {
   }
 
   find(number: number): Entry | undefined {
-    const row = this.#database.get('SELECT * FROM inbox WHERE number = ?', number);
+    const row = this.#database.get(`SELECT ${WHOLE} FROM inbox WHERE number = ?`, number);
     return row === undefined ? undefined : entryOf(row);
   }
 
@@ -132,14 +132,14 @@ export class Inbox {
   /** A number says which beyond doubt. An id was chosen by whoever sent it: one that two have chosen says nothing. */
   #findOf(which: string, idOrNumber: string): Entry | undefined {
     const number = NUMBER.exec(idOrNumber)?.[1];
-    const sql = `SELECT * FROM inbox WHERE (${which}) AND ${number === undefined ? 'id' : 'number'} = ? AND ${TRUSTED} LIMIT 2`;
+    const sql = `SELECT ${WHOLE} FROM inbox WHERE (${which}) AND ${number === undefined ? 'id' : 'number'} = ? AND ${TRUSTED} LIMIT 2`;
     const [row, another] = this.#database.all(sql, number === undefined ? idOrNumber : Number(number));
     return row === undefined || another !== undefined ? undefined : entryOf(row);
   }
 
   /** The question of this friend with this id, which others may have chosen, too, or which may look like a number. */
   questionFrom(username: string, id: string): Entry | undefined {
-    const sql = `SELECT * FROM inbox WHERE kind = 'question' AND friend = ? AND id = ? AND ${TRUSTED}`;
+    const sql = `SELECT ${WHOLE} FROM inbox WHERE kind = 'question' AND friend = ? AND id = ? AND ${TRUSTED}`;
     const row = this.#database.get(sql, usernameKey(username), id);
     return row === undefined ? undefined : entryOf(row);
   }
@@ -147,7 +147,7 @@ export class Inbox {
   /** The oldest question of a friend that waits for an answer. */
   openQuestionOf(username: string): Entry | undefined {
     const row = this.#database.get(
-      `SELECT * FROM inbox WHERE state = 'open' AND kind = 'question' AND friend = ? ORDER BY number LIMIT 1`,
+      `SELECT ${WHOLE} FROM inbox WHERE state = 'open' AND kind = 'question' AND friend = ? AND ${TRUSTED} ORDER BY number LIMIT 1`,
       usernameKey(username),
     );
     return row === undefined ? undefined : entryOf(row);
@@ -157,7 +157,7 @@ export class Inbox {
     const { limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false, policies = POLICIES } = page;
     const { unawaitedAt = Number.MAX_SAFE_INTEGER } = page;
     const waiting = onlyWaiting ? `state IN ('open', 'unread') AND` : '';
-    const sql = `SELECT * FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
+    const sql = `SELECT ${WHOLE} FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
       AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left')) AND (kind = 'question' OR ${UNAWAITED})
       ORDER BY number ${after === undefined ? 'DESC' : 'ASC'} LIMIT ?`;
     const values = [after ?? -1, before, JSON.stringify(policies), unawaitedAt, limit];
@@ -176,11 +176,11 @@ export class Inbox {
     const name = usernameKey(friend);
     const row =
       this.#database.get(
-        `SELECT * FROM inbox WHERE reply_to = ? AND friend = ? AND kind = 'answer' AND ${TRUSTED} LIMIT 1`,
+        `SELECT ${WHOLE} FROM inbox WHERE reply_to = ? AND friend = ? AND kind = 'answer' AND ${TRUSTED} LIMIT 1`,
         ...[id, name],
       ) ??
       this.#database.get(
-        `SELECT * FROM inbox WHERE id = ? AND friend = ? AND news IN ('declined', 'expired', 'left') AND ${TRUSTED} LIMIT 1`,
+        `SELECT ${WHOLE} FROM inbox WHERE id = ? AND friend = ? AND news IN ('declined', 'expired', 'left') AND ${TRUSTED} LIMIT 1`,
         ...[id, name],
       );
     return row === undefined ? undefined : entryOf(row);
@@ -216,7 +216,7 @@ export class Inbox {
     // Looking costs nothing; claiming is a commit.
     if (this.#database.get(next, ...which) === undefined) return undefined;
     return await this.#database.write(() => {
-      const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = (${next}) RETURNING *`;
+      const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = (${next}) RETURNING ${WHOLE}`;
       const row = this.#database.get(sql, process, now + CLAIM_MS, ...which);
       return row === undefined ? undefined : entryOf(row);
     });

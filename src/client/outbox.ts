@@ -3,7 +3,7 @@
  * after, so that a late answer finds its question. A draft waits for the owner's word and is not sent.
  */
 import { usernameKey } from '../protocol/names.ts';
-import type { Database, Row } from './database.ts';
+import { contentOf, type Database, type Row, WHOLE } from './database.ts';
 import { isGone } from './processes.ts';
 
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
@@ -63,11 +63,11 @@ export class Outbox {
 
   /** What nobody has taken over yet, oldest first. */
   waiting(): Outgoing[] {
-    return this.#database.all(`SELECT * FROM sent WHERE state = 'waiting' ORDER BY number`).map(outgoingOf);
+    return this.#database.all(`SELECT ${WHOLE} FROM sent WHERE state = 'waiting' ORDER BY number`).map(outgoingOf);
   }
 
   drafts(): Outgoing[] {
-    return this.#database.all(`SELECT * FROM sent WHERE state = 'draft' ORDER BY number`).map(outgoingOf);
+    return this.#database.all(`SELECT ${WHOLE} FROM sent WHERE state = 'draft' ORDER BY number`).map(outgoingOf);
   }
 
   /** The draft with the same words for the same friend, about the same question if it is an answer. */
@@ -82,13 +82,13 @@ export class Outbox {
   }
 
   find(id: string): Outgoing | undefined {
-    const row = this.#database.get('SELECT * FROM sent WHERE id = ?', id);
+    const row = this.#database.get(`SELECT ${WHOLE} FROM sent WHERE id = ?`, id);
     return row === undefined ? undefined : outgoingOf(row);
   }
 
   /** The newest questions of this user, newest first. */
   questions(limit: number): Outgoing[] {
-    const sql = `SELECT * FROM sent WHERE kind = 'question' ORDER BY number DESC LIMIT ?`;
+    const sql = `SELECT ${WHOLE} FROM sent WHERE kind = 'question' ORDER BY number DESC LIMIT ?`;
     return this.#database.all(sql, limit).map(outgoingOf);
   }
 
@@ -101,7 +101,7 @@ export class Outbox {
   /** The same question to the same friend, asked since then and not answered yet. */
   findOpen(to: string, content: string, since: number): Outgoing | undefined {
     const row = this.#database.get(
-      `SELECT * FROM sent WHERE friend = ? AND kind = 'question' AND content = ? AND at >= ? AND outcome IS NULL
+      `SELECT ${WHOLE} FROM sent WHERE friend = ? AND kind = 'question' AND content = ? AND at >= ? AND outcome IS NULL
        AND state NOT IN ('refused', 'draft') ORDER BY number DESC LIMIT 1`,
       ...[usernameKey(to), content, since],
     );
@@ -174,7 +174,7 @@ function outgoingOf(row: Row): Outgoing {
     kind: row.kind as Outgoing['kind'],
     id: String(row.id),
     to: String(row.username),
-    content: String(row.content),
+    content: contentOf(row),
     replyTo: text(row.reply_to),
     at: Number(row.at),
     state: row.state as Outgoing['state'],

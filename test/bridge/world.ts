@@ -1,8 +1,9 @@
 /** One exchange, the people on it with their assistants, and strangers who say whatever they like: what the tests of the bridge play on. */
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { openClient } from '../../src/client/client.ts';
+import { type Client, openClient } from '../../src/client/client.ts';
 import type { Policy } from '../../src/client/friends.ts';
+import { visibleName } from '../../src/protocol/visible.ts';
 import { type Exchange, eventually, type Json, startExchange, type TestClient, temporaryFolder } from '../harness.ts';
 import { KeyedUser, MANY } from '../server/keyed.ts';
 import { type Assistant, assistant, type Options } from './assistants.ts';
@@ -26,6 +27,7 @@ export class World {
   readonly #env: Record<string, string>;
   readonly #assistants: Assistant[] = [];
   readonly #strangers: TestClient[] = [];
+  readonly #people: Client[] = [];
   exchange: Exchange;
 
   private constructor(exchange: Exchange, env: Record<string, string>) {
@@ -52,7 +54,7 @@ export class World {
   }
 
   /** What the owner does in a terminal. */
-  async asOwner<T>(username: string, act: (client: ReturnType<typeof openClient>) => Promise<T>): Promise<T> {
+  async asOwner<T>(username: string, act: (client: Client) => Promise<T>): Promise<T> {
     const client = openClient({ server: this.url, username, home: this.folderOf(username) });
     try {
       return await act(client);
@@ -65,17 +67,19 @@ export class World {
     await this.asOwner(username, async (client) => client.setPolicy(friend, policy));
   }
 
+  /** A code that the owner has made in a terminal. */
+  async invite(username: string): Promise<string> {
+    return await this.asOwner(username, async (client) => (await client.createInvite()).code);
+  }
+
   /** Connects the two, each with the policy that they have for the other. */
   async befriend(
     [one, first]: readonly [Assistant, Policy],
     [other, second]: readonly [Assistant, Policy],
   ): Promise<void> {
-    const { data } = await one.call('magi_create_invite');
-    const connected = await other.call('magi_connect', { code: data.code });
+    const connected = await other.call('magi_connect', { code: await this.invite(one.username) });
     assert.is(connected.data.status, 'ok', connected.text);
-    const isKnown = async () => (await namesOf(one)).includes(other.username);
-    await eventually(isKnown, `${one.username} to know ${other.username}`);
-    await this.setPolicy(one.username, `@${other.username}`, first);
+    await this.#becomeFriends(one, other.username, first);
     await this.setPolicy(other.username, `@${one.username}`, second);
   }
 
@@ -86,13 +90,26 @@ export class World {
     await client.next('identified');
     client.send({ type: 'identify', username, nickname });
     await client.next('identified');
-    const { data } = await friend.call('magi_create_invite');
-    await client.request({ type: 'connect', code: data.code as string }, 'connected_to_friend');
-    const isKnown = async () => (await namesOf(friend)).includes(username);
-    await eventually(isKnown, `${friend.username} to know ${username}`);
-    await this.setPolicy(friend.username, `@${username}`, policy);
+    const code = await this.invite(friend.username);
+    await client.request({ type: 'connect', code }, 'connected_to_friend');
     this.#strangers.push(client);
+    await this.#becomeFriends(friend, username, policy);
     return new Stranger(client, friend.username);
+  }
+
+  /** Somebody with our client and no bridge, as a friend of that person. */
+  async person(username: string, friend: Assistant, policy: Policy): Promise<Client> {
+    const client = openClient({ server: this.url, username, home: this.folderOf(username) });
+    this.#people.push(client);
+    await client.connect(await this.invite(friend.username));
+    await this.#becomeFriends(friend, username, policy);
+    return client;
+  }
+
+  async #becomeFriends(one: Assistant, username: string, policy: Policy): Promise<void> {
+    const isKnown = async () => (await namesOf(one)).includes(visibleName(username));
+    await eventually(isKnown, `${one.username} to know ${username}`);
+    await this.setPolicy(one.username, `@${username}`, policy);
   }
 
   /** Kills the exchange and starts another one on the same port and data. */
@@ -104,6 +121,7 @@ export class World {
 
   async close(): Promise<void> {
     for (const stranger of this.#strangers) stranger.terminate();
+    await Promise.all(this.#people.map((one) => one.close()));
     await Promise.all(this.#assistants.map((one) => one.close()));
     await this.exchange.stop();
   }
