@@ -16,7 +16,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   server: ['exchange', 'protocol', 'store', 'observe', 'config'],
   client: ['protocol'],
   bridge: ['client', 'protocol'],
-  cli: ['bridge', 'client', 'exchange', 'protocol', 'config', 'store', 'observe', 'server'],
+  setup: ['client'],
+  cli: ['bridge', 'client', 'exchange', 'protocol', 'config', 'store', 'observe', 'server', 'setup'],
   main: ['server', 'cli', 'config'],
 };
 
@@ -109,6 +110,8 @@ test('the environment is read in config.ts, and where the cache folder is found'
     'src/cli/bridge.ts',
     'src/cli/demo.ts',
     'src/cli/kept.ts',
+    'src/cli/setup-assistant.ts',
+    'src/cli/setup.ts',
     'src/client/client.ts',
     'src/server/native.ts',
     'src/server/serve.ts',

@@ -3,8 +3,7 @@ import { MagiError } from '../client/errors.ts';
 import type { Question } from '../client/question.ts';
 import { reachToSend, settled } from './ask.ts';
 import type { Call } from './call.ts';
-import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
-import { exitCodeOf } from './run.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { Visit } from './visit.ts';
 import { sentenceOf } from './wording.ts';
 

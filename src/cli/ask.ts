@@ -4,9 +4,8 @@ import type { Friend } from '../client/friends.ts';
 import type { Answer, Asked } from '../client/options.ts';
 import type { Status } from '../client/outbox.ts';
 import type { Call } from './call.ts';
-import { EXIT, type ExitCode, PROGRAM, UsageError } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM, UsageError } from './exit.ts';
 import { dim } from './output.ts';
-import { exitCodeOf } from './run.ts';
 import { Visit } from './visit.ts';
 import { sentenceOf } from './wording.ts';
 

@@ -5,7 +5,7 @@ import { CONTENT_BYTES_MAX } from '../protocol/messages.ts';
 import { UsageError } from './exit.ts';
 import { Output } from './output.ts';
 
-export interface Option extends ParseArgsOptionDescriptor {
+interface Option extends ParseArgsOptionDescriptor {
   /** How the help calls its value; none for a switch. */
   readonly takes?: string;
   readonly meaning: string;
@@ -53,7 +53,7 @@ export class Call {
   get given(): Given {
     return {
       server: this.value('server'),
-      username: this.value('username'),
+      username: this.value('username') ?? this.value('name'),
       nickname: this.value('nickname'),
       home: this.value('home'),
       insecure: this.flag('insecure') ? true : undefined,

@@ -55,7 +55,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   inbox: {
     words: '[NUMBER]',
     count: [0, 1],
-    summary: 'what friends asked and answered; NUMBER: this one, whole',
+    summary: 'what friends asked and answered; NUMBER: all of it',
     options: {
       all: { type: 'boolean', short: 'a', meaning: 'also what has been read, answered or declined' },
       number: { type: 'string', short: 'n', takes: 'N', meaning: 'how many, the newest (20)' },
@@ -91,7 +91,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   disconnect: {
     words: 'FRIEND',
     count: [1, 1],
-    summary: 'ends the connection; what waits for them is not delivered',
+    summary: 'ends the connection, with what waits for them',
     options: { yes: { type: 'boolean', short: 'y', meaning: 'do not ask' } },
     run: async (call) => (await import('./friends.ts')).disconnect(call),
   },
@@ -108,9 +108,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     options: {
       timeout: { type: 'string', short: 't', takes: 'SECONDS', meaning: 'at most so long; then exit code 0' },
       again: { type: 'boolean', meaning: 'also what was told before (always so in a terminal)' },
+      hook: {
+        type: 'string',
+        takes: 'stop|start',
+        meaning: 'as the hook of an assistant when a turn ends, or a session begins; setup writes them',
+      },
     },
     more: [
-      'For hooks, such as the Stop hook of Claude Code with asyncRewake. It tells on standard error who asked or answered, not what.',
+      'For scripts and hooks. It tells on standard error who asked or answered, not what.',
       'Each thing is told once, and again after 10 minutes, 20, 40 … if it still waits. Questions of friends on hold or mute, and those',
       'whose answer waits for your approval, wake nobody.',
     ],
@@ -139,7 +144,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   approve: {
     words: '[NUMBER]',
     count: [0, 1],
-    summary: 'what your assistant wants to send: shows the drafts, or sends one',
+    summary: 'what your assistant wants to send: lists, or sends',
     more: [OWNER],
     run: async (call) => (await import('./drafts.ts')).approve(call),
   },
@@ -152,7 +157,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   identity: {
     words: '[export|import FILE]',
     count: [0, 2],
-    summary: 'your key: shows its fingerprint, or moves it to another machine',
+    summary: 'your key: shown, or moved to another machine',
     options: {
       'passphrase-file': { type: 'string', takes: 'FILE', meaning: 'holds the passphrase, in its first line' },
     },
@@ -170,10 +175,30 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     more: [OWNER],
     run: async (call) => (await import('./leave.ts')).leave(call),
   },
+  setup: {
+    words: 'claude|cursor|vscode|codex',
+    count: [1, 1],
+    summary: 'writes the configuration of your assistant, after showing it',
+    options: {
+      name: { type: 'string', takes: 'NAME', meaning: 'who you are there, as --username' },
+      project: { type: 'boolean', meaning: 'only for the project in this folder' },
+      remove: { type: 'boolean', meaning: 'take out again what setup has written' },
+      yes: { type: 'boolean', short: 'y', meaning: 'do not ask' },
+    },
+    more: [
+      'It shows each change, asks, keeps what the file was beside it, and looks at every link. Several assistants share your folder.',
+      'With --remove your name, key and messages stay; leave removes them.',
+    ],
+    run: async (call) => (await import('./setup-assistant.ts')).setUp(call),
+  },
   doctor: {
     words: '',
     count: [0, 0],
     summary: 'looks at every link and says what to do',
+    options: {
+      wake: { type: 'boolean', meaning: 'try whether your assistant can be woken, and by what' },
+      timeout: { type: 'string', short: 't', takes: 'SECONDS', meaning: 'with --wake: how long to try (120)' },
+    },
     run: async (call) => (await import('./doctor.ts')).doctor(call),
   },
 };

@@ -28,6 +28,15 @@ const MARKS: Readonly<Record<Finding['state'], Piece>> = {
 const CHECK_COLUMNS = 11;
 
 export async function doctor(call: Call): Promise<ExitCode> {
+  if (call.flag('wake')) return await (await import('./doctor-wake.ts')).doctorWake(call);
+  const findings = await examine(call);
+  const isSound = findings.every(({ state }) => state !== 'wrong');
+  call.out.json({ ok: isSound, checks: findings });
+  return isSound ? EXIT.ok : EXIT.failed;
+}
+
+/** Says what it finds as it goes. */
+export async function examine(call: Call): Promise<Finding[]> {
   const { out } = call;
   const findings: Finding[] = [];
   const found = (finding: Finding) => {
@@ -56,8 +65,7 @@ export async function doctor(call: Call): Promise<ExitCode> {
   out.say(
     wrong === 0 ? green('All links hold.') : red(`${wrong === 1 ? 'One thing is' : `${wrong} things are`} wrong.`),
   );
-  out.json({ ok: wrong === 0, checks: findings });
-  return wrong === 0 ? EXIT.ok : EXIT.failed;
+  return findings;
 }
 
 function settingsFound(call: Call, found: (finding: Finding) => void): Settings | undefined {

@@ -3,10 +3,9 @@ import { MagiError } from '../client/errors.ts';
 import type { Outgoing } from '../client/outbox.ts';
 import { kept, reachToSend, settled } from './ask.ts';
 import type { Call } from './call.ts';
-import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { bold, cyan, dim } from './output.ts';
 import { agrees, needOwner } from './prompt.ts';
-import { exitCodeOf } from './run.ts';
 import { Visit } from './visit.ts';
 import { clock, excerpt, keyOf, nameOf, sentenceOf } from './wording.ts';
 
@@ -19,7 +18,7 @@ export async function approve(call: Call): Promise<ExitCode> {
   const draft = find(visit, word);
   await shown(call, visit, draft);
   if (!(await agrees('Send this?')))
-    throw new MagiError('aborted', `It stays a draft. To forget it: ${PROGRAM} discard ${draft.number}`);
+    throw new MagiError('not_agreed', `It stays a draft. To forget it: ${PROGRAM} discard ${draft.number}`);
   const unreached = await reachToSend(visit);
   const posted = visit.client.approve(draft.id);
   visit.own(draft.id);

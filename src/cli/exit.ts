@@ -22,6 +22,21 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
+  bad_settings: EXIT.settings,
+  insecure: EXIT.settings,
+  unreachable: EXIT.unreachable,
+  closed: EXIT.unreachable,
+  storage_failed: EXIT.disk,
+  no_answer_yet: EXIT.noAnswer,
+  aborted: EXIT.interrupted,
+};
+
+/** The exit code of a command that failed with this error of the client's. */
+export function exitCodeOf({ code }: { readonly code: string }): ExitCode {
+  return EXIT_CODES[code] ?? EXIT.failed;
+}
+
 export class UsageError extends Error {
   readonly exitCode = EXIT.usage;
 }

@@ -3,10 +3,9 @@
 import { MagiError } from '../client/errors.ts';
 import type { Friend } from '../client/friends.ts';
 import type { Call } from './call.ts';
-import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { bold, dim, green, type Piece, red, yellow } from './output.ts';
 import { agrees, isAtTerminal } from './prompt.ts';
-import { exitCodeOf } from './run.ts';
 import { Visit } from './visit.ts';
 import { friendDocument, keyOf, nameOf, typed } from './wording.ts';
 
@@ -74,7 +73,7 @@ export async function disconnect(call: Call): Promise<ExitCode> {
   const friend = visit.client.friend(call.words[0] ?? '');
   const question = `End the connection with ${nameOf(friend)}? What waits for them is not delivered.`;
   if (isAtTerminal() && !call.flag('yes') && !(await agrees(question)))
-    throw new MagiError('aborted', 'Nothing was done.');
+    throw new MagiError('not_agreed', 'Nothing was done.');
   await visit.client.disconnect(friend);
   out.say(`You are not connected with ${nameOf(friend)} any more.`);
   out.json({ disconnected: friend.username });

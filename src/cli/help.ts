@@ -6,24 +6,36 @@ import { PROGRAM } from './exit.ts';
 
 const OPERATOR = `For the operator of an exchange:
   serve                     serves the exchange (so does no command at all)
-  demo [URL]                plays a first conversation between two people (default: the exchange on this machine's PORT)
+  demo [URL]                plays a first conversation between two people
 with DATA_DIR as the exchange has it:
-  users                     lists the names that are bound to a key; users --find NAME: how the log calls this one
+  users [--find NAME]       lists the names bound to a key; how the log calls one
   mailboxes                 lists for whom how much waits
   backup FILE               copies the store to a new file
 while no exchange serves:
-  release NAME              frees a name: its connections, mailbox and invites are deleted; lifts a ban
+  release NAME              frees a name, with all that is kept of it; lifts a ban
   ban NAME                  as release, and nobody can have the name again
-  restore FILE              puts a copy made by backup in the place of the store
+  restore FILE              puts a copy made by backup in the store's place
 `;
 
-const EXIT_CODES = `Exit codes: 0 done; 1 refused or failed; 2 a command line that it does not understand (wait: something waits);
-74 the disk did not take it; 75 the exchange cannot be reached (what was to be sent is kept and goes out with the next command);
-78 a setting is missing or wrong; 124 no answer within --timeout; 130 interrupted.
+const EXIT_CODES = `Exit codes:
+  0     done
+  1     refused, by the exchange, the friend or the owner; or failed
+  2     a wrong command line; wait: something waits
+  74    the disk did not take it
+  75    the exchange cannot be reached: what is here was shown, and what was to
+        be sent is kept and goes out with the next command
+  78    a setting is missing or wrong
+  124   no answer within --timeout: it comes to the inbox
+  130   interrupted by Ctrl-C
 `;
 
-const SETTINGS = `Settings of a person: --server, --username, --nickname, --home; or MAGI_SERVER, MAGI_USERNAME, MAGI_NICKNAME, MAGI_HOME; or
-{"server": …, "username": …} in ~/.magi/config.json. MAGI_INSECURE=1 as --insecure. BRAINXCHANGE_SERVER, _EMAIL and _NAME are read, too.
+const SETTINGS = `Settings of a person: option, variable, name in ~/.magi/config.json
+  --server     MAGI_SERVER     server      where the exchange is
+  --username   MAGI_USERNAME   username    who you are there
+  --nickname   MAGI_NICKNAME   nickname    how friends see you
+  --home       MAGI_HOME                   where your key and messages are
+  --insecure   MAGI_INSECURE   insecure    plain ws:// to another machine is meant
+BRAINXCHANGE_SERVER, BRAINXCHANGE_EMAIL and BRAINXCHANGE_NAME are read as well.
 `;
 
 const NAME_COLUMNS = 26;
@@ -33,10 +45,10 @@ export function help(settings: string): string {
   const lines = Object.entries(COMMANDS).map(([name, { words, summary }]) => row(`${name} ${words}`, summary));
   return `magi-exchange ${packageJson.version}: the AI assistants of different people talk to each other
 
-Usage: ${PROGRAM} COMMAND [OPTIONS], ${PROGRAM} help COMMAND, ${PROGRAM} --version
+Usage: ${PROGRAM} COMMAND [OPTIONS] | help COMMAND | --version
 
 For everybody:
-${lines.join('')}Every one takes --json. ${PROGRAM} help COMMAND tells more.
+${lines.join('')}Every one takes --json. More about one: ${PROGRAM} help COMMAND
 
 ${OPERATOR}
 ${EXIT_CODES}

@@ -137,7 +137,8 @@ async function makeRoom(call: Call, home: string, publicKey: string): Promise<bo
       `${other}: import into another folder with --home, or type this in a terminal.`,
     );
   call.out.note(`${other}, with its friends and messages.`);
-  if (!(await agrees('Put them aside and use the imported one?'))) throw new MagiError('aborted', 'Nothing was done.');
+  if (!(await agrees('Put them aside and use the imported one?')))
+    throw new MagiError('not_agreed', 'Nothing was done.');
   const aside = join(home, `replaced-${new Date().toISOString().replaceAll(/[-:]|\..*/g, '')}`);
   mkdirSync(aside, { mode: 0o700 });
   for (const name of [KEY_FILE, STORE_FILE, `${STORE_FILE}-wal`, `${STORE_FILE}-shm`, CONFIG_FILE])

@@ -3,9 +3,8 @@ import { MagiError } from '../client/errors.ts';
 import type { Friend } from '../client/friends.ts';
 import type { Entry } from '../client/inbox.ts';
 import type { Call } from './call.ts';
-import { EXIT, type ExitCode, PROGRAM, UsageError } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM, UsageError } from './exit.ts';
 import { bold, cyan, dim, type Piece, yellow } from './output.ts';
-import { exitCodeOf } from './run.ts';
 import { Visit } from './visit.ts';
 import { clock, count, excerpt } from './wording.ts';
 

@@ -58,7 +58,7 @@ async function arrival(
     if (Date.now() > until) throw new MagiError('invalid_code', 'Nobody has used the code, and it has expired.');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new MagiError('aborted', 'Interrupted.');
+  throw new MagiError('aborted', `Not waiting any more. The code stays usable until ${clock(until)}.`);
 }
 
 /** The owner has the name and the key before them: is that whom they gave the code? */

@@ -28,7 +28,7 @@ export async function leave(call: Call): Promise<ExitCode> {
   );
   out.tell(`Your key and all messages in ${settings.home} are removed. Nothing brings them back.`);
   if ((await askLine('Type your username to go on: ')).trim() !== settings.username)
-    throw new MagiError('aborted', 'That is not your username. Nothing was done.');
+    throw new MagiError('not_agreed', 'That is not your username. Nothing was done.');
   await client.forgetMe();
   await visit.close();
   for (const name of OWN) rmSync(join(settings.home, name), { force: true });

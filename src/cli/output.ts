@@ -107,17 +107,19 @@ function wrapped(stream: NodeJS.WriteStream, pieces: readonly Piece[]): readonly
   if (!stream.isTTY) return pieces;
   const columns = stream.columns || COLUMNS_DEFAULT;
   let column = 0;
-  return pieces.flatMap((piece) =>
-    textOf(piece)
-      .split(/(?<= )/)
-      .flatMap((word) => {
-        const width = widthOf(visible(word.trimEnd()));
-        const isOver = column > 0 && column + width > columns;
-        column = (isOver ? 0 : column) + widthOf(visible(word));
-        const same: Piece = typeof piece === 'string' ? word : { ...piece, text: word };
-        return isOver ? [BREAK, same] : [same];
-      }),
-  );
+  return pieces.flatMap((piece) => {
+    const lines = [''];
+    for (const word of textOf(piece).split(/(?<= )/)) {
+      if (column > 0 && column + widthOf(visible(word.trimEnd())) > columns) {
+        lines.push('');
+        column = 0;
+      }
+      lines.push(`${lines.pop()}${word}`);
+      column += widthOf(visible(word));
+    }
+    const styled = (text: string): Piece => (typeof piece === 'string' ? text : { ...piece, text });
+    return lines.flatMap((line, at) => (at === 0 ? [styled(line)] : [BREAK, styled(line)]));
+  });
 }
 
 function textOf(piece: Piece): string {

@@ -28,7 +28,7 @@ export async function policy(call: Call): Promise<ExitCode> {
     out.note(
       `Your assistant will answer ${nameOf(friend)} without asking you, from whatever it can read on this machine.`,
     );
-    if (!(await agrees('Do you want that?'))) throw new MagiError('aborted', 'Nothing was done.');
+    if (!(await agrees('Do you want that?'))) throw new MagiError('not_agreed', 'Nothing was done.');
   }
   if (wanted !== undefined) await visit.client.setPolicy(friend, wanted);
   const now = wanted ?? friend.policy;
@@ -54,7 +54,7 @@ export async function trust(call: Call): Promise<ExitCode> {
   out.say(`  known  ${keyOf(change.pinned)}`);
   out.say(`  now    ${keyOf(change.offered)}`);
   out.tell('It may be a new machine of theirs, or somebody else with their name. Ask them, not by this exchange.');
-  if (!(await agrees('Is the key that they have now theirs?'))) throw new MagiError('aborted', 'Nothing was done.');
+  if (!(await agrees('Is the key that they have now theirs?'))) throw new MagiError('not_agreed', 'Nothing was done.');
   await visit.client.trust(friend);
   out.say(`${nameOf(friend)} is trusted with the new key, with the policy ask.`);
   out.json({ friend: friendDocument(await known(visit, friend.username), null) });

@@ -2,7 +2,7 @@
 import { MagiError } from '../client/errors.ts';
 import { Call } from './call.ts';
 import { COMMANDS, type Command } from './commands.ts';
-import { EXIT, type ExitCode, PROGRAM, UsageError } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM, UsageError } from './exit.ts';
 import { Output } from './output.ts';
 
 /** A command that is interrupted has so long to say what becomes of what it was doing. */
@@ -25,7 +25,8 @@ export async function run(name: string, args: readonly string[]): Promise<ExitCo
       throw new UsageError(
         `${JSON.stringify(call.words[max])} is one word too many: ${name} takes ${command.words || 'none'}.${hint(command)}`,
       );
-    return await interruptible(command.run(call), interrupt);
+    const { out } = call;
+    return await interruptible(command.run(call), interrupt, (error) => report(name, error, out));
   } catch (error) {
     return report(name, error, call?.out ?? new Output(args.includes('--json')));
   } finally {
@@ -34,7 +35,11 @@ export async function run(name: string, args: readonly string[]): Promise<ExitCo
 }
 
 /** The command's own end; at a signal, that of the signal. */
-async function interruptible(running: Promise<ExitCode>, interrupt: AbortController): Promise<ExitCode> {
+async function interruptible(
+  running: Promise<ExitCode>,
+  interrupt: AbortController,
+  say: (error: MagiError) => void,
+): Promise<ExitCode> {
   const stopped = Promise.withResolvers<ExitCode>();
   let code: ExitCode | undefined;
   const stop = (signalled: ExitCode) => () => {
@@ -52,8 +57,9 @@ async function interruptible(running: Promise<ExitCode>, interrupt: AbortControl
     const ended = await Promise.race([running, stopped.promise]);
     return code ?? ended;
   } catch (error) {
-    if (code !== undefined && error instanceof MagiError && error.code === 'aborted') return code;
-    throw error;
+    if (code === undefined || !(error instanceof MagiError) || error.code !== 'aborted') throw error;
+    say(error);
+    return code;
   } finally {
     process.off('SIGINT', interrupted).off('SIGTERM', terminated);
   }
@@ -64,7 +70,8 @@ function report(name: string, error: unknown, out: Output): ExitCode {
   if (error instanceof UsageError) {
     out.warn(`${error.message} Try ${PROGRAM} help ${name}.`);
     out.json({ error: { code: 'usage', message: error.message } });
-    return EXIT.usage;
+    // A hook of an older or newer setup must not wake its session at every turn.
+    return name === 'wait' ? EXIT.failed : EXIT.usage;
   }
   if (!(error instanceof MagiError)) throw error;
   const { code, message, retryAfterMs, id } = error;
@@ -78,20 +85,6 @@ function report(name: string, error: unknown, out: Output): ExitCode {
     },
   });
   return exitCodeOf(error);
-}
-
-const EXIT_CODES: Readonly<Record<string, ExitCode>> = {
-  bad_settings: EXIT.settings,
-  insecure: EXIT.settings,
-  unreachable: EXIT.unreachable,
-  closed: EXIT.unreachable,
-  storage_failed: EXIT.disk,
-  no_answer_yet: EXIT.noAnswer,
-  aborted: EXIT.interrupted,
-};
-
-export function exitCodeOf({ code }: MagiError): ExitCode {
-  return EXIT_CODES[code] ?? EXIT.failed;
 }
 
 function hint({ words }: Command): string {

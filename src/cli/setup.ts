@@ -29,7 +29,7 @@ export async function settingsOrAsk(call: Call): Promise<Settings> {
   }
   for (;;) {
     const username = (await askLine('Your name at the exchange, by which friends address you: ')).trim();
-    if (username === '') throw new MagiError('aborted', 'Nothing was done.');
+    if (username === '') throw new MagiError('not_agreed', 'Nothing was done.');
     try {
       return readSettings({ ...call.given, username }, process.env);
     } catch (error) {

@@ -1,10 +1,9 @@
 /** `status`: who one is, whether the exchange is there, who is here, what waits. */
 import { fingerprintOf } from '../client/friends.ts';
 import type { Call } from './call.ts';
-import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { showHints } from './friends.ts';
 import { bold, cyan, dim, green, type Piece, red } from './output.ts';
-import { exitCodeOf } from './run.ts';
 import { Visit } from './visit.ts';
 import { count, friendDocument, placeOf } from './wording.ts';
 

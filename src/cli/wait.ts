@@ -4,9 +4,8 @@
  */
 import type { Entry } from '../client/inbox.ts';
 import type { Call } from './call.ts';
-import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
+import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { dim } from './output.ts';
-import { exitCodeOf } from './run.ts';
 import { Visit } from './visit.ts';
 import { count, excerpt } from './wording.ts';
 
@@ -15,6 +14,7 @@ const NAMED_MAX = 10;
 
 export async function wait(call: Call): Promise<ExitCode> {
   const { out, signal } = call;
+  if (call.value('hook') !== undefined) return await (await import('./hook.ts')).hook(call);
   const timeout = call.seconds('timeout');
   const until = timeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + timeout;
   const isAgain = call.flag('again') || process.stderr.isTTY === true;

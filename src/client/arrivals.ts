@@ -96,6 +96,8 @@ export class Arrivals {
   }
 
   close(): void {
+    // What nobody waits for any more is news to whoever looks next.
+    this.#session.outbox.awaited([...this.#answers.keys()], 0);
     this.#isClosed = true;
     for (const id of [...this.#answers.keys()])
       this.#end(id, new MagiError('closed', 'The client was closed.', { id }));

@@ -37,7 +37,7 @@ export interface SessionOptions {
 }
 
 /** One plain function for each kind of news. They must not throw. */
-export type SessionEvents = Required<ClientEvents>;
+type SessionEvents = Required<ClientEvents>;
 
 export class Session {
   readonly friends: Friends;

@@ -12,6 +12,7 @@ import type { DatabaseSync } from 'node:sqlite';
  * `woken_at`, `woken_until`: when it first woke somebody, and until when it wakes nobody again; `woken_by`: the process that is waking
  * its assistant just now, whose end is the end of that.
  * sent: `owner` is the process that sends it; another one does when that is gone. `waits_until`: somebody waits for the answer.
+ * hooks: the process that waits for each session of an assistant; the one before it ends.
  * wakes: words by which it is tried whether an assistant can be woken, see wakes.ts.
  */
 const MIGRATIONS = [
@@ -68,6 +69,11 @@ const MIGRATIONS = [
   ) STRICT;
   CREATE INDEX sent_state ON sent (state, number) WHERE state IN ('waiting', 'draft');
   CREATE INDEX sent_friend ON sent (friend, number);
+  CREATE TABLE hooks (
+    session TEXT PRIMARY KEY,
+    process TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT;
   CREATE TABLE wakes (
     word TEXT PRIMARY KEY,
     rung TEXT NOT NULL,

@@ -47,6 +47,13 @@ export class Wakes {
     return row === undefined ? undefined : String(row.word);
   }
 
+  /** The trial is over: what has not been told is not told any more. */
+  async end(words: readonly string[]): Promise<void> {
+    await this.#database.write(() => {
+      for (const word of words) this.#database.run('DELETE FROM wakes WHERE word = ?', word);
+    });
+  }
+
   /** An assistant has said the word. */
   seen(word: string): void {
     this.#database.later(() => this.#database.run('UPDATE wakes SET seen_at = ? WHERE word = ?', Date.now(), word));

@@ -10,6 +10,8 @@ import { isGone } from './processes.ts';
 
 const AGAIN_MS_MIN = 10 * 60 * 1000;
 const ENTRIES_MAX = 100;
+/** No hook waits so long. */
+const ATTENDED_MS = 30 * 24 * 60 * 60 * 1000;
 /** Questions of other friends are for their owner alone. */
 const WAKING: readonly Policy[] = ['ask', 'auto'];
 
@@ -96,6 +98,18 @@ export class Waking {
   free(number: number, process: string): void {
     const sql = 'UPDATE inbox SET woken_by = NULL, woken_until = 0 WHERE number = ? AND woken_by = ?';
     this.#database.later(() => this.#database.run(sql, number, process));
+  }
+
+  /** This process, and none of an earlier turn any more, waits for the session. */
+  async attend(session: string, process: string, now: number): Promise<void> {
+    await this.#database.write(() => {
+      this.#database.run('DELETE FROM hooks WHERE at < ?', now - ATTENDED_MS);
+      this.#database.run('INSERT OR REPLACE INTO hooks (session, process, at) VALUES (?, ?, ?)', session, process, now);
+    });
+  }
+
+  isAttending(session: string, process: string): boolean {
+    return this.#database.get('SELECT process FROM hooks WHERE session = ?', session)?.process === process;
   }
 
   /** What WAITING takes. */

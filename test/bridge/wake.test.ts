@@ -198,16 +198,32 @@ test('a channel that has woken somebody comes first, before that it gives others
       return (await grace.waking.wake(Date.now())).map(({ content }) => content);
     };
     ask(ada, 'grace', 'one');
-    assert.equal(await wakeOther(), ['one']);
+    await pause(2_000);
+    assert.equal(await wakeOther(), ['one'], 'the channel has not begun');
     assert.match((await bridge.call('magi_inbox')).text, /\none\n/);
     assert.equal(pushed(), []);
+    ask(ada, 'grace', 'nobody else looks');
+    const notice = await eventually(() => bridge.events[0], 'a notice');
+    assert.equal(notice.meta, { question: '2' });
+    assert.match((await bridge.call('magi_inbox')).text, /\nnobody else looks\n/);
+    ask(ada, 'grace', 'two');
+    await pause(2_000);
+    assert.equal(await wakeOther(), [], 'the channel had it at once');
+    await eventually(() => bridge.events[1], 'a notice');
+  });
+});
+
+test('a channel by which a word has come back comes first, too', async () => {
+  await withBridges(1, { wakeTimes: [4_000, 600_000] }, async ({ ada, grace, bridges }) => {
+    const [bridge] = bridges as [Assistant];
     const word = await grace.wakes.add('channel');
     const event = await eventually(() => bridge.events[0], 'the word');
     assert.equal([event.content, event.meta], [wakeSentence(word), { wake_test: word }]);
     await bridge.call('magi_status', { wake_test: word });
-    ask(ada, 'grace', 'two');
+    ask(ada, 'grace', 'one');
+    await pause(2_000);
+    assert.equal(await grace.waking.wake(Date.now()), [], 'the channel had it at once');
     await eventually(() => bridge.events[1], 'a notice');
-    assert.equal(await wakeOther(), []);
   });
 });
 

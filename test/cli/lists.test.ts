@@ -95,7 +95,7 @@ test('a command line that is not understood is one line and exit code 2', async 
   }
   const { stdout } = await run('--help');
   for (const command of ['users', 'mailboxes', 'release NAME', 'ban NAME', 'backup FILE', 'restore FILE'])
-    assert.ok(stdout.includes(`magi-exchange ${command}`), command);
+    assert.ok(stdout.includes(`\n  ${command}`), command);
 });
 
 test.run();
