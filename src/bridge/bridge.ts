@@ -3,10 +3,10 @@
  * first needed, and again later if the folder or the settings were not usable: neither a disk nor a network ends it.
  */
 import type { Client } from '../client/client.ts';
+import type { Entry } from '../client/entries.ts';
 import { MagiError } from '../client/errors.ts';
 import { called, candidates } from '../client/friend-names.ts';
 import { type Friend, fingerprintOf } from '../client/friends.ts';
-import type { Entry } from '../client/inbox.ts';
 import type { Asked } from '../client/options.ts';
 import { wakeSentence } from '../client/wakes.ts';
 import { visibleName } from '../protocol/visible.ts';

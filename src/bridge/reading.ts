@@ -4,10 +4,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Client } from '../client/client.ts';
+import type { Entry } from '../client/entries.ts';
 import { MagiError } from '../client/errors.ts';
 import { called } from '../client/friend-names.ts';
 import type { Policy } from '../client/friends.ts';
-import type { Entry } from '../client/inbox.ts';
 import type { Answer } from '../client/options.ts';
 import { usernameKey } from '../protocol/names.ts';
 import { visibleName } from '../protocol/visible.ts';

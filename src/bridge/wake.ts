@@ -6,7 +6,7 @@
  * fetched. A channel by which nobody has been woken yet gives the other ways, which may be the ones that work, a head start before each
  * notice; and a process whose notices nobody follows leaves the message to others.
  */
-import type { Entry } from '../client/inbox.ts';
+import type { Entry } from '../client/entries.ts';
 import { wakeSentence } from '../client/wakes.ts';
 import type { Bridge } from './bridge.ts';
 

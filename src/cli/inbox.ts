@@ -1,7 +1,8 @@
 /** `inbox`: what friends asked and answered, oldest first; fetched from the exchange, or what is here if that cannot be reached. */
+
+import type { Entry } from '../client/entries.ts';
 import { MagiError } from '../client/errors.ts';
 import type { Friend } from '../client/friends.ts';
-import type { Entry } from '../client/inbox.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, exitCodeOf, PROGRAM, UsageError } from './exit.ts';
 import { bold, cyan, dim, type Piece, yellow } from './output.ts';

@@ -2,7 +2,7 @@
  * `wait`: until something waits for the owner or an assistant; then it says on standard error who asked or answered, and ends with exit
  * code 2, by which hooks wake their session. What friends wrote is not told here: the reader fetches it, in an envelope or a terminal.
  */
-import type { Entry } from '../client/inbox.ts';
+import type { Entry } from '../client/entries.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { dim } from './output.ts';

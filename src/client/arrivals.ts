@@ -3,8 +3,8 @@
  * it is nobody else's news.
  */
 
+import type { Entry } from './entries.ts';
 import { MagiError } from './errors.ts';
-import type { Entry } from './inbox.ts';
 import type { Answer, AskOptions } from './options.ts';
 import type { Session } from './session.ts';
 

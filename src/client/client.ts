@@ -5,10 +5,10 @@
 
 import { Arrivals } from './arrivals.ts';
 import type { Database } from './database.ts';
+import type { Entry, Page } from './entries.ts';
 import { MagiError } from './errors.ts';
 import type { Friend, Policy } from './friends.ts';
 import { openHome } from './home.ts';
-import type { Entry, Page } from './inbox.ts';
 import type { Answer, Asked, AskOptions, ClientOptions, Parts, QuestionOptions } from './options.ts';
 import type { Outgoing } from './outbox.ts';
 import { Question } from './question.ts';

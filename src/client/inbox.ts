@@ -17,7 +17,7 @@ import {
   type State,
   TRUSTED,
   UNAWAITED,
-} from './entry.ts';
+} from './entries.ts';
 import { POLICIES, type Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
@@ -30,8 +30,6 @@ const ECHO_MS = 30_000;
 
 /** After these no answer comes. */
 const FINAL: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
-
-export type { Entry, Incoming, Page } from './entry.ts';
 
 const NUMBER = /^#?(\d{1,15})$/;
 const BY_ID = 'SELECT 1 FROM inbox WHERE friend = ? AND id = ? AND news = ?';

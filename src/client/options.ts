@@ -1,9 +1,9 @@
 /** What a client is told when it is opened, and what it tells back. */
 import type { Database } from './database.ts';
+import type { Entry } from './entries.ts';
 import type { MagiError } from './errors.ts';
 import type { KeyChange, Policy } from './friends.ts';
 import type { Identity } from './identity.ts';
-import type { Entry } from './inbox.ts';
 import type { Backoff } from './link.ts';
 import type { Outgoing, Status } from './outbox.ts';
 import type { Message } from './replies.ts';

@@ -1,7 +1,8 @@
 /** A friend's question, which this process has taken on. */
 import type { Database } from './database.ts';
+import type { Entry } from './entries.ts';
 import { MagiError } from './errors.ts';
-import type { Entry, Inbox } from './inbox.ts';
+import type { Inbox } from './inbox.ts';
 import type { Status } from './outbox.ts';
 import type { Posted, Sender } from './sender.ts';
 

@@ -1,6 +1,7 @@
 /** What friends say: put safely away, then acknowledged, then told, in the order of its arrival (protocol part 3). */
 import { DELIVERY_IDS_MAX } from '../protocol/messages.ts';
-import type { Entry, Inbox, Incoming } from './inbox.ts';
+import type { Entry, Incoming } from './entries.ts';
+import type { Inbox } from './inbox.ts';
 
 export interface ReceiverOptions {
   readonly inbox: Inbox;

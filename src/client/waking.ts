@@ -4,7 +4,7 @@
  * owner money.
  */
 import { type Database, WHOLE } from './database.ts';
-import { type Entry, entryOf, FREE, goneClaimers, TRUSTED, UNAWAITED } from './entry.ts';
+import { type Entry, entryOf, FREE, goneClaimers, TRUSTED, UNAWAITED } from './entries.ts';
 import type { Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 

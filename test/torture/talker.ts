@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Client, openClient } from '../../src/client/client.ts';
+import type { Entry } from '../../src/client/entries.ts';
 import { MagiError } from '../../src/client/errors.ts';
-import type { Entry } from '../../src/client/inbox.ts';
 import type { Outgoing } from '../../src/client/outbox.ts';
 import type { Chance } from '../harness.ts';
 import type { Evidence, Line } from './evidence.ts';
