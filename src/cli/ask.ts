@@ -23,7 +23,7 @@ export async function ask(call: Call): Promise<ExitCode> {
   const visit = new Visit(call);
   const unreached = await reachToSend(visit);
   const friend = visit.client.friend(call.words[0] ?? '');
-  const asked = visit.client.post(friend.username, text, timeout === undefined ? { signal } : { timeout, signal });
+  const asked = visit.client.post(friend, text, timeout === undefined ? { signal } : { timeout, signal });
   visit.own(asked.id);
   const document = { id: asked.id, to: friend.username };
   if (unreached !== undefined) {

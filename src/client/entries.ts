@@ -1,11 +1,11 @@
-/** What an inbox is made of: its entries, and the conditions of SQL by which several files ask for them. */
+/** What a user was sent, as it is kept, and the conditions under which it is whose news, in the words of the database. */
 import type { ServerMessage } from '../protocol/messages.ts';
-import type { Database, Row } from './database.ts';
+import { contentOf, type Database, type Row } from './database.ts';
 import type { Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
 export type Incoming = Extract<ServerMessage, { type: 'question' | 'answer' | 'receipt' }>;
-type Kind = Incoming['type'];
+export type Kind = Incoming['type'];
 /**
  * Of a question: `open`, then `answered` or `declined` by this user, or `handled` by another machine of theirs. Of an answer and of
  * what became of a question: `unread`, then `read`.
@@ -44,6 +44,8 @@ export interface Page {
   readonly onlyWaiting?: boolean;
   /** Only those of friends with one of these policies. */
   readonly policies?: readonly Policy[];
+  /** Not what a process of this user waits for at this time: it is that one's news. */
+  readonly unawaitedAt?: number;
 }
 
 /** Friends whose key has changed are not listened to. */
@@ -75,7 +77,7 @@ export function entryOf(row: Row): Entry {
     from: String(row.username),
     id: String(row.id),
     replyTo: row.reply_to === null ? undefined : String(row.reply_to),
-    content: String(row.content),
+    content: contentOf(row),
     news: String(row.news),
     at: Number(row.at),
     state: row.state as State,

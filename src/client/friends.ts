@@ -66,6 +66,14 @@ export class Friends {
     return row === undefined ? undefined : friendOf(row);
   }
 
+  /** The friend with exactly this username. Throws MagiError `unknown_friend`. */
+  known(username: string): Friend {
+    const friend = this.find(username);
+    if (friend === undefined)
+      throw new MagiError('unknown_friend', `${visibleName(username)} is not connected with you any more.`);
+    return friend;
+  }
+
   /**
    * The friend that `name` means (see friend-names.ts). `@` before an exact username leaves no doubt. Throws MagiError `unknown_friend` or
    * `ambiguous_friend`, whose message lists who could be meant.

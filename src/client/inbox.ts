@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { usernameKey } from '../protocol/names.ts';
-import type { Database } from './database.ts';
+import { type Database, WHOLE } from './database.ts';
 import {
   type Entry,
   entryOf,
@@ -19,6 +19,7 @@ import {
 } from './entries.ts';
 import { POLICIES, type Policy } from './friends.ts';
 import { Guests } from './guests.ts';
+import { isGone } from './processes.ts';
 
 /** As long as the exchange keeps a message. */
 const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
@@ -27,6 +28,7 @@ const CLAIM_MS = 10 * 60 * 1000;
 /** After these no answer comes. */
 const FINAL: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
 
+const NUMBER = /^#?(\d{1,15})$/;
 const BY_ID = 'SELECT 1 FROM inbox WHERE friend = ? AND id = ? AND news = ?';
 
 export class Inbox {
@@ -59,7 +61,7 @@ export class Inbox {
       const replyTo = message.type === 'answer' ? (message.replyTo ?? this.#guests.oldestAsked(friend)) : undefined;
       const row = this.#database.get(
         `INSERT INTO inbox (friend, username, kind, id, news, reply_to, content, at, state)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${WHOLE}`,
         ...[friend, message.from, message.type, id, news, replyTo ?? null, content, now, state],
       );
       if (row === undefined) return undefined;
@@ -87,7 +89,7 @@ export class Inbox {
         this.#settleQuestion(friend, String(id), 'left');
         const row = this.#database.get(
           `INSERT INTO inbox (friend, username, kind, id, news, content, at, state)
-           VALUES (?, ?, 'receipt', ?, 'left', '', ?, 'unread') ON CONFLICT DO NOTHING RETURNING *`,
+           VALUES (?, ?, 'receipt', ?, 'left', '', ?, 'unread') ON CONFLICT DO NOTHING RETURNING ${WHOLE}`,
           ...[friend, String(from), String(id), now],
         );
         return row === undefined ? [] : [entryOf(row)];
@@ -96,7 +98,7 @@ export class Inbox {
   }
 
   find(number: number): Entry | undefined {
-    const row = this.#database.get('SELECT * FROM inbox WHERE number = ?', number);
+    const row = this.#database.get(`SELECT ${WHOLE} FROM inbox WHERE number = ?`, number);
     return row === undefined ? undefined : entryOf(row);
   }
 
@@ -110,29 +112,49 @@ export class Inbox {
     return this.#findOf(`kind != 'receipt' OR news IN ('declined', 'expired', 'left')`, idOrNumber);
   }
 
+  /** The same, by its number alone: `#12` or `12`. */
+  numbered(text: string): Entry | undefined {
+    return NUMBER.test(text) ? this.findAny(text) : undefined;
+  }
+
   /** A number says which beyond doubt. An id was chosen by whoever sent it: one that two have chosen says nothing. */
   #findOf(which: string, idOrNumber: string): Entry | undefined {
-    const number = /^#?(\d{1,15})$/.exec(idOrNumber)?.[1];
-    const sql = `SELECT * FROM inbox WHERE (${which}) AND ${number === undefined ? 'id' : 'number'} = ? AND ${TRUSTED} LIMIT 2`;
+    const number = NUMBER.exec(idOrNumber)?.[1];
+    const sql = `SELECT ${WHOLE} FROM inbox WHERE (${which}) AND ${number === undefined ? 'id' : 'number'} = ? AND ${TRUSTED} LIMIT 2`;
     const [row, another] = this.#database.all(sql, number === undefined ? idOrNumber : Number(number));
     return row === undefined || another !== undefined ? undefined : entryOf(row);
+  }
+
+  /** The question of this friend with this id, which others may have chosen, too, or which may look like a number. */
+  questionFrom(username: string, id: string): Entry | undefined {
+    const sql = `SELECT ${WHOLE} FROM inbox WHERE kind = 'question' AND friend = ? AND id = ? AND ${TRUSTED}`;
+    const row = this.#database.get(sql, usernameKey(username), id);
+    return row === undefined ? undefined : entryOf(row);
   }
 
   /** The oldest question of a friend that waits for an answer. */
   openQuestionOf(username: string): Entry | undefined {
     const row = this.#database.get(
-      `SELECT * FROM inbox WHERE state = 'open' AND kind = 'question' AND friend = ? ORDER BY number LIMIT 1`,
+      `SELECT ${WHOLE} FROM inbox WHERE state = 'open' AND kind = 'question' AND friend = ? AND ${TRUSTED} ORDER BY number LIMIT 1`,
       usernameKey(username),
     );
     return row === undefined ? undefined : entryOf(row);
   }
 
-  list({ limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false, policies = POLICIES }: Page): Entry[] {
+  list(page: Page): Entry[] {
+    const { limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false, policies = POLICIES } = page;
+    const { unawaitedAt = Number.MAX_SAFE_INTEGER } = page;
     const waiting = onlyWaiting ? `state IN ('open', 'unread') AND` : '';
-    const sql = `SELECT * FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
-      AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left'))
+    const sql = `SELECT ${WHOLE} FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
+      AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left')) AND (kind = 'question' OR ${UNAWAITED})
       ORDER BY number ${after === undefined ? 'DESC' : 'ASC'} LIMIT ?`;
-    return this.#database.all(sql, after ?? -1, before, JSON.stringify(policies), limit).map(entryOf);
+    const values = [after ?? -1, before, JSON.stringify(policies), unawaitedAt, limit];
+    return this.#database.all(sql, ...values).map(entryOf);
+  }
+
+  /** Whether the process may take the question on, as far as is known. */
+  isFreeFor({ claimedBy, claimedUntil }: Entry, process: string, now: number): boolean {
+    return claimedBy === undefined || claimedBy === process || claimedUntil <= now || isGone(claimedBy);
   }
 
   /**
@@ -142,11 +164,11 @@ export class Inbox {
     const name = usernameKey(friend);
     const row =
       this.#database.get(
-        `SELECT * FROM inbox WHERE reply_to = ? AND friend = ? AND kind = 'answer' AND ${TRUSTED} LIMIT 1`,
+        `SELECT ${WHOLE} FROM inbox WHERE reply_to = ? AND friend = ? AND kind = 'answer' AND ${TRUSTED} LIMIT 1`,
         ...[id, name],
       ) ??
       this.#database.get(
-        `SELECT * FROM inbox WHERE id = ? AND friend = ? AND news IN ('declined', 'expired', 'left') AND ${TRUSTED} LIMIT 1`,
+        `SELECT ${WHOLE} FROM inbox WHERE id = ? AND friend = ? AND news IN ('declined', 'expired', 'left') AND ${TRUSTED} LIMIT 1`,
         ...[id, name],
       );
     return row === undefined ? undefined : entryOf(row);
@@ -182,7 +204,7 @@ export class Inbox {
     // Looking costs nothing; claiming is a commit.
     if (this.#database.get(next, ...which) === undefined) return undefined;
     return await this.#database.write(() => {
-      const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = (${next}) RETURNING *`;
+      const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = (${next}) RETURNING ${WHOLE}`;
       const row = this.#database.get(sql, process, now + CLAIM_MS, ...which);
       return row === undefined ? undefined : entryOf(row);
     });
@@ -219,6 +241,12 @@ export class Inbox {
         ...[state, number, process, now, goneClaimers(this.#database, now)],
       ) === 1
     );
+  }
+
+  /** Inside a transaction: the owner has answered it themselves, whichever process had taken it on. False if it was not open. */
+  finishByOwner(number: number): boolean {
+    const sql = `UPDATE inbox SET state = 'answered' WHERE number = ? AND state = 'open'`;
+    return this.#database.run(sql, number) === 1;
   }
 
   /** Another machine of this user has answered or declined it. */

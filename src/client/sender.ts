@@ -187,7 +187,11 @@ export class Sender {
       const message = this.#outbox.find(id);
       if (message === undefined || message.state === 'waiting' || message.state === 'draft') continue;
       if (message.state !== 'refused') this.#end(id, message.state);
-      else this.#end(id, new MagiError(message.code ?? 'internal', message.reason ?? 'It was refused.', { id }));
+      else
+        this.#end(
+          id,
+          new MagiError(message.code ?? 'internal', message.reason ?? 'It was refused.', { id, isForeign: true }),
+        );
     }
     // What the owner has approved in another process goes out with that one, or from here if it is gone.
     this.#resend();

@@ -3,7 +3,7 @@
  * them hears of it first. What still waits wakes again after a while, each time after a longer one: a turn of an assistant costs its
  * owner money.
  */
-import type { Database } from './database.ts';
+import { type Database, WHOLE } from './database.ts';
 import { type Entry, entryOf, FREE, goneClaimers, TRUSTED, UNAWAITED } from './entries.ts';
 import type { Policy } from './friends.ts';
 import { isGone } from './processes.ts';
@@ -49,7 +49,7 @@ export class Waking {
     // Looking costs nothing; waking is a commit.
     if (this.#database.get(`SELECT 1 ${sql}`, ...values) === undefined) return [];
     return await this.#database.write(() => {
-      const entries = this.#database.all(`SELECT * ${sql}`, ...values).map(entryOf);
+      const entries = this.#database.all(`SELECT ${WHOLE} ${sql}`, ...values).map(entryOf);
       for (const { number } of entries)
         this.#database.run(`UPDATE inbox SET ${RESTS} WHERE number = ?3`, now, AGAIN_MS_MIN, number);
       return entries;
@@ -66,7 +66,7 @@ export class Waking {
     const values = [...this.#values(now, now), this.#otherAskers(process), JSON.stringify(except)];
     if (this.#database.get(`SELECT 1 ${sql}`, ...values) === undefined) return [];
     return await this.#database.write(() => {
-      const entries = this.#database.all(`SELECT * ${sql}`, ...values).map(entryOf);
+      const entries = this.#database.all(`SELECT ${WHOLE} ${sql}`, ...values).map(entryOf);
       const hold = 'UPDATE inbox SET woken_by = ?, woken_until = ? WHERE number = ?';
       for (const { number } of entries) this.#database.run(hold, process, until, number);
       return entries;

@@ -133,7 +133,7 @@ test('a name means whoever has it, in full or else in part, if that is only one;
   for (const nobody of ['', '@', 'bob', 'ada@example.org.evil']) assert.is(who(nobody), 'unknown_friend', nobody);
   assert.throws(
     () => friends.resolve('example'),
-    /^example may be [^\n]*@ada@example\.org[^\n]*@grace@example\.org[^\n]*$/,
+    /^"example" may be [^\n]*@ada@example\.org[^\n]*@grace@example\.org[^\n]*$/,
   );
 });
 

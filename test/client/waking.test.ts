@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { Database } from '../../src/client/database.ts';
-import { type Entry, Inbox } from '../../src/client/entries.ts';
+import type { Entry } from '../../src/client/entries.ts';
 import { Friends, type Policy } from '../../src/client/friends.ts';
+import { Inbox } from '../../src/client/inbox.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import { enter, leave } from '../../src/client/processes.ts';
 import { Waking } from '../../src/client/waking.ts';
