@@ -231,8 +231,9 @@ export class Sender {
     const now = Date.now();
     for (const message of this.#outbox.waiting()) {
       if (this.#settled.has(message.id)) continue;
-      // Whoever has answered has it.
-      if (message.outcome !== undefined) this.#settle(message, 'delivered');
+      // Whoever has answered has it, and what has expired was in the mailbox.
+      const isRead = message.outcome === 'answered' || message.outcome === 'declined';
+      if (message.outcome !== undefined) this.#settle(message, isRead ? 'delivered' : 'queued');
       else if (now - message.at > GIVE_UP_MS) {
         if (performance.now() - this.#openedAt < LAST_CHANCE_MS) continue;
         this.#settle(message, new MagiError('gave_up', 'Nobody has taken this for 7 days.', { id: message.id }));
