@@ -199,10 +199,10 @@ export class Client {
   approve(id: string): Asked {
     const draft = this.#drafted(id);
     void this.identify().catch(() => {});
-    const { inbox, sender, process } = this.#session;
+    const { inbox, sender } = this.#session;
     const question = draft.kind === 'answer' ? inbox.findQuestion(draft.replyTo ?? '') : undefined;
     const posted = sender.approve(draft, () => {
-      if (question !== undefined && !inbox.finish(question.number, process, 'answered', Date.now()))
+      if (question !== undefined && !inbox.settle(question.number, 'answered'))
         throw new MagiError('already_answered', 'You have answered or declined this question already.', {
           id: draft.id,
         });

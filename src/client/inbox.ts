@@ -59,6 +59,8 @@ export interface Page {
 
 /** Friends whose key has changed are not listened to. */
 const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
+/** Nobody is woken for what these friends say. */
+const UNMUTED = `NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND policy = 'mute' AND kind = 'question')`;
 /** Nobody is answering it. Takes the time, and a JSON array of the processes that have ended. */
 const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
 /** What another process of this user is waiting for is not news. Takes the time. */
@@ -195,7 +197,7 @@ export class Inbox {
     const row = this.#database.get(
       `SELECT count(*) FILTER (WHERE state = 'open' AND ${FREE}) AS questions,
          count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
-       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED}`,
+       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${UNMUTED}`,
       ...[now, this.#gone(now), now],
     );
     return { questions: Number(row?.questions), answers: Number(row?.answers) };
@@ -258,6 +260,11 @@ export class Inbox {
         ...[state, number, process, now, this.#gone(now)],
       ) === 1
     );
+  }
+
+  /** Inside a transaction: as `finish`, by the word of the owner, whichever process is answering it. */
+  settle(number: number, state: 'answered' | 'declined'): boolean {
+    return this.#database.run(`UPDATE inbox SET state = ? WHERE number = ? AND state = 'open'`, state, number) === 1;
   }
 
   /** Another machine of this user has answered or declined it. */
