@@ -50,6 +50,8 @@ export interface Page {
 
 /** Friends whose key has changed are not listened to. */
 export const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
+/** Nobody is woken for what these friends ask. */
+export const UNMUTED = `NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND policy = 'mute' AND kind = 'question')`;
 /** Nobody is answering it. Takes the time, and a JSON array of the processes that have ended. */
 export const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
 /** Of a friend with one of these policies. Takes a JSON array of them. */

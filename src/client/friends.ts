@@ -98,7 +98,7 @@ export class Friends {
   }
 
   /**
-   * What the exchange says about somebody. Returns the change when the key is not the known one, the first time that it is seen.
+   * What the exchange says about somebody. Returns the change when the key is not the known one.
    * `connectionId` undefined: it says nothing about that.
    */
   async see(known: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<KeyChange | undefined> {
@@ -127,8 +127,7 @@ export class Friends {
         ...[username, nickname, pinned ?? null, isChanged ? (publicKey ?? null) : null, Number(isChanged)],
         ...[connectionId, connection === undefined ? Number(before.isDurable) : Number(isDurable), name],
       );
-      const isNews = isChanged && (before.change === undefined || before.change.offered !== publicKey);
-      return isNews && pinned !== undefined ? { username, pinned, offered: publicKey } : undefined;
+      return isChanged && pinned !== undefined ? { username, pinned, offered: publicKey } : undefined;
     });
   }
 

@@ -16,6 +16,7 @@ import {
   type State,
   TRUSTED,
   UNAWAITED,
+  UNMUTED,
 } from './entries.ts';
 import { POLICIES, type Policy } from './friends.ts';
 import { Guests } from './guests.ts';
@@ -187,7 +188,7 @@ export class Inbox {
     const row = this.#database.get(
       `SELECT count(*) FILTER (WHERE state = 'open' AND ${FREE}) AS questions,
          count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
-       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES}`,
+       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES} AND ${UNMUTED}`,
       ...[now, goneClaimers(this.#database, now), now, JSON.stringify(policies)],
     );
     return { questions: Number(row?.questions), answers: Number(row?.answers) };

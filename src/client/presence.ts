@@ -19,6 +19,8 @@ export interface PresenceOptions {
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #online = new Set<string>();
+  /** Of which keys the owner was told, in this process. */
+  readonly #told = new Map<string, string | undefined>();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -67,6 +69,11 @@ export class Presence {
 
   async #see(friend: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<void> {
     const change = await this.#options.friends.see(friend, connection);
-    if (change !== undefined) this.#options.keyChanged(change);
+    const key = usernameKey(friend.username);
+    if (change === undefined) this.#told.delete(key);
+    else if (!this.#told.has(key) || this.#told.get(key) !== change.offered) {
+      this.#told.set(key, change.offered);
+      this.#options.keyChanged(change);
+    }
   }
 }
