@@ -116,7 +116,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       },
     },
     more: [
-      'For scripts and hooks. It tells on',
+      'For scripts; setup writes the hooks of Claude Code. It tells on',
       'standard error who asked or answered, not what. Each thing is told once, and',
       'again after 10 minutes, 20, 40 … if it still waits. Questions of friends on',
       'hold or mute, and those whose answer waits for your approval, wake nobody.',
