@@ -14,6 +14,7 @@ import { type Reason, reasonsToAsk } from './decision.ts';
 import { Outgoing } from './outgoing.ts';
 import { Reading, SHOWN } from './reading.ts';
 import { refused, type Said } from './said.ts';
+import { described, plural, sentAnswer } from './wording.ts';
 
 /** The same question to the same friend within so long is the one that is open. */
 const SAME_MS = 10 * 60 * 1000;
@@ -139,11 +140,17 @@ export class Bridge {
 
   /** Sends the question and waits for the answer. */
   async sendQuestion(friend: Friend, text: string, waiting: Waiting): Promise<Said> {
-    return await this.#awaited(this.client.post(friend, text, optionsOf(waiting)), waiting);
+    try {
+      return await this.#awaited(this.client.post(friend, text, optionsOf(waiting)), waiting);
+    } finally {
+      // If the disk refuses, the next message comes to it again.
+      await this.outgoing.pausesNow(friend.username).catch(() => {});
+    }
   }
 
   async sendAnswer({ number, from }: Entry, text: string): Promise<Said> {
     const status = await (await this.client.question(`#${number}`)).answer(text);
+    await this.outgoing.pausesNow(from);
     return sentAnswer(this.#nameOf(from), status);
   }
 
@@ -158,6 +165,7 @@ export class Bridge {
 
   async decline({ number, from }: Entry, reason: string): Promise<Said> {
     await (await this.client.question(`#${number}`)).decline(reason);
+    await this.outgoing.pausesNow(from);
     return { text: `${this.#nameOf(from)} was told that there will be no answer.`, data: { status: 'ok' } };
   }
 
@@ -214,12 +222,13 @@ export class Bridge {
     }
   }
 
-  /** One line for the end of every result; empty when nothing waits. */
-  unread(): { readonly questions: number; readonly answers: number; readonly line: string } {
+  /** Lines for the end of every result; empty ones when there is nothing to say. */
+  unread(): { readonly questions: number; readonly answers: number; readonly lines: readonly string[] } {
     const { questions, answers } = this.client.waiting(SHOWN);
     const parts = [questions > 0 ? plural(questions, 'question') : '', answers > 0 ? plural(answers, 'answer') : ''];
     const line = parts.filter((part) => part !== '').join(' and ');
-    return { questions, answers, line: line === '' ? '' : `(${line} in your inbox: magi_inbox shows them.)` };
+    const waiting = line === '' ? '' : `(${line} in your inbox: magi_inbox shows them.)`;
+    return { questions, answers, lines: [waiting, this.outgoing.paused()] };
   }
 
   /** Questions that wait for an answer, by number. */
@@ -280,37 +289,6 @@ export class Bridge {
 
 function optionsOf({ milliseconds, signal }: Waiting) {
   return { timeout: milliseconds, signal };
-}
-
-function described(friend: Friend, isHere: boolean) {
-  const state =
-    friend.change !== undefined
-      ? 'KEY CHANGED: nothing is sent or shown until the owner decides'
-      : friend.pausedAt > 0
-        ? 'paused'
-        : '';
-  return {
-    username: visibleName(friend.username),
-    name: visibleName(friend.localName),
-    isHere,
-    policy: friend.policy,
-    key: friend.publicKey === undefined ? '' : fingerprintOf(friend.publicKey),
-    state,
-  };
-}
-
-function sentAnswer(name: string, status: string): Said {
-  const where =
-    status === 'queued'
-      ? `is kept for ${name}, who is away`
-      : status === 'delivered'
-        ? `has reached ${name}`
-        : `was handed to ${name}`;
-  return { text: `The answer ${where}.`, data: { status: 'sent', delivery: status } };
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -176,9 +176,9 @@ export class Call {
 function bottomOf(bridge: Bridge | undefined): { lines: string[]; waiting: Record<string, unknown> } {
   try {
     if (bridge === undefined) return { lines: [], waiting: {} };
-    const { line, ...waiting } = bridge.unread();
+    const { lines: unread, ...waiting } = bridge.unread();
     const word = bridge.client.wakes.take('result');
-    const lines = [line, word === undefined ? '' : wakeSentence(word)].filter((text) => text !== '');
+    const lines = [...unread, word === undefined ? '' : wakeSentence(word)].filter((text) => text !== '');
     return { lines, waiting: { waiting } };
   } catch {
     return { lines: [], waiting: {} };

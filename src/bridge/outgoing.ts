@@ -3,7 +3,7 @@
  */
 import type { Client } from '../client/client.ts';
 import { MagiError } from '../client/errors.ts';
-import { called } from '../client/friend-names.ts';
+import { called, listed } from '../client/friend-names.ts';
 import type { Friend } from '../client/friends.ts';
 import type { Outgoing as Draft } from '../client/outbox.ts';
 import { visible } from '../protocol/visible.ts';
@@ -40,7 +40,7 @@ export class Outgoing {
       policy: friend.policy,
       isTainted: this.#isTainted(),
       hasSecret: findSecrets(text).length > 0,
-      isPaused: friend.pausedAt > 0 || (await this.#pausesNow(friend)),
+      isPaused: friend.pausedAt > 0 || (await this.pausesNow(friend.username)),
     });
   }
 
@@ -79,11 +79,21 @@ export class Outgoing {
     ].join('\n\n');
   }
 
-  /** The assistants of the two have gone back and forth too long without their owners: that ends here. */
-  async #pausesNow({ username }: Friend): Promise<boolean> {
+  /**
+   * The assistants of the two have gone back and forth too long without their owners: that ends here. To be asked after each message, so
+   * that both sides come to it in the same round and each tells its owner; true from then on until the owner has a hand in it.
+   */
+  async pausesNow(username: string): Promise<boolean> {
     const { friends } = this.#client.session;
     if (friends.sentUnseen(username, Date.now() - ALONE_MS) < ALONE_MAX) return false;
     await friends.pause(username);
     return true;
+  }
+
+  /** For the end of every result: with whom there is a pause. Empty: with nobody. */
+  paused(): string {
+    const paused = this.#client.friends().filter(({ pausedAt }) => pausedAt > 0);
+    if (paused.length === 0) return '';
+    return `(Paused: ${listed(paused)}. ${sentenceOf('paused')} Tell your owner: until they say how it goes on (magi friends), nothing of that friend is shown and nothing goes to them.)`;
   }
 }

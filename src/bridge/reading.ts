@@ -192,8 +192,9 @@ export class Reading {
   #find(id: string): Entry | undefined {
     const entry = this.#client.session.inbox.numbered(id);
     if (entry === undefined) return undefined;
-    const policy = this.#client.session.friends.find(entry.from)?.policy;
-    return policy !== undefined && SHOWN.includes(policy) ? entry : undefined;
+    const friend = this.#client.session.friends.find(entry.from);
+    const isShown = friend !== undefined && SHOWN.includes(friend.policy) && friend.pausedAt === 0;
+    return isShown ? entry : undefined;
   }
 
   #whole(entry: Sealed): Envelope {

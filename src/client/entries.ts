@@ -54,9 +54,9 @@ export const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = i
 export const UNMUTED = `NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND policy = 'mute' AND kind = 'question')`;
 /** Nobody is answering it. Takes the time, and a JSON array of the processes that have ended. */
 export const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
-/** Of a friend with one of these policies. Takes a JSON array of them. */
-export const OF_POLICIES = `coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold')
-  IN (SELECT value FROM json_each(?))`;
+/** Of a friend with one of these policies; one with whom there is a pause is on hold. Takes a JSON array of them. */
+export const OF_POLICIES = `coalesce((SELECT CASE WHEN paused_at > 0 THEN 'hold' ELSE policy END FROM friends
+    WHERE friends.name = inbox.friend), 'hold') IN (SELECT value FROM json_each(?))`;
 /** What another process of this user is waiting for is not news. Takes the time. */
 export const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
     AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END)`;

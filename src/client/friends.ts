@@ -38,7 +38,10 @@ export interface Friend {
   /** Another key than the known one was seen. Nothing is sent or shown until `trust`. */
   readonly change: KeyChange | undefined;
   readonly metAt: number;
-  /** Since when nothing goes to this friend without the owner, because assistants went back and forth too long; 0: it is not so. */
+  /**
+   * Since when nothing goes to this friend without the owner and nothing of theirs is shown, because assistants went back and forth too
+   * long; 0: it is not so.
+   */
   readonly pausedAt: number;
 }
 
@@ -195,17 +198,17 @@ export class Friends {
     await this.#database.write(() => this.#database.run(sql, Date.now(), usernameKey(username)));
   }
 
-  /** Nothing goes to this friend from now on without the owner. False if that was so already. */
+  /** Nothing goes to this friend from now on without the owner, and nothing of theirs is shown. False if that was so already. */
   async pause(username: string): Promise<boolean> {
     const sql = 'UPDATE friends SET paused_at = ? WHERE name = ? AND paused_at = 0';
     return await this.#database.write(() => this.#database.run(sql, Date.now(), usernameKey(username)) === 1);
   }
 
-  /** Messages that went to this friend since then and since the owner last had a hand in it. */
+  /** What went to this friend since then and since the owner last had a hand in it: questions, answers and refusals. */
   sentUnseen(username: string, since: number): number {
     const row = this.#database.get(
       `SELECT count(*) AS n FROM sent JOIN friends ON friends.name = sent.friend
-       WHERE sent.friend = ? AND sent.at > max(?, owner_at) AND state NOT IN ('draft', 'refused') AND kind != 'declined'`,
+       WHERE sent.friend = ? AND sent.at > max(?, owner_at) AND state NOT IN ('draft', 'refused')`,
       ...[usernameKey(username), since],
     );
     return Number(row?.n);
