@@ -5,7 +5,7 @@ import type { Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
 export type Incoming = Extract<ServerMessage, { type: 'question' | 'answer' | 'receipt' }>;
-export type Kind = Incoming['type'];
+type Kind = Incoming['type'];
 /**
  * Of a question: `open`, then `answered` or `declined` by this user, or `handled` by another machine of theirs. Of an answer and of
  * what became of a question: `unread`, then `read`.
