@@ -3,7 +3,9 @@
  * first needed, and again later if the folder or the settings were not usable: neither a disk nor a network ends it.
  */
 import type { Client } from '../client/client.ts';
+import type { Entry } from '../client/entries.ts';
 import { MagiError } from '../client/errors.ts';
+import { called, candidates } from '../client/friend-names.ts';
 import { type Friend, fingerprintOf } from '../client/friends.ts';
 import type { Asked } from '../client/options.ts';
 import { wakeSentence } from '../client/wakes.ts';
@@ -12,6 +14,7 @@ import { type Reason, reasonsToAsk } from './decision.ts';
 import { Outgoing } from './outgoing.ts';
 import { Reading, SHOWN } from './reading.ts';
 import { refused, type Said } from './said.ts';
+import { described, plural, sentAnswer } from './wording.ts';
 
 /** The same question to the same friend within so long is the one that is open. */
 const SAME_MS = 10 * 60 * 1000;
@@ -58,28 +61,30 @@ export class Bridge {
 
   async connect(code: string): Promise<Said> {
     const friend = await this.client.connect(code);
-    const name = visibleName(friend.localName);
     const key = friend.publicKey === undefined ? '' : ` Their key: ${fingerprintOf(friend.publicKey)}.`;
     return {
-      text: `Connected with ${name} (@${visibleName(friend.username)}).${key} Until your owner has looked at name and key and said "magi policy ${visibleName(friend.username)} ask" in a terminal, nothing that this friend asks is shown to you.`,
+      text: `Connected with ${called(friend)}.${key} Until your owner has looked at name and key in a terminal (magi friends) and lets them ask (magi policy), nothing that this friend asks is shown to you.`,
       data: { status: 'ok', friend: described(friend, true) },
     };
   }
 
   friends(): Said {
-    const friends = this.client.friends().map((friend) => described(friend, this.client.isOnline(friend.username)));
-    const lines = friends.map(
-      ({ username, name, isHere, policy, state }) =>
-        `- ${name} (@${username}): ${isHere ? 'here' : 'away'}, policy ${policy}${state === '' ? '' : `, ${state}`}`,
-    );
-    const text = lines.length === 0 ? 'No friends yet: make an invite, or connect with a code.' : lines.join('\n');
+    const all = this.client.friends();
+    const friends = all.map((friend) => described(friend, this.client.isOnline(friend.username)));
+    const lines = friends.map(({ isHere, policy, state }, at) => {
+      const name = called(all[at] as Friend);
+      return `- ${name}: ${isHere ? 'here' : 'away'}, policy ${policy}${state === '' ? '' : `, ${state}`}`;
+    });
+    const text =
+      lines.length === 0
+        ? 'No friends yet: make an invite, or connect with a code.'
+        : `Your owner’s friends, by the names that they gave themselves:\n${lines.join('\n')}`;
     return { text, data: { status: 'ok', friends } };
   }
 
-  async disconnect(name: string): Promise<Said> {
-    const friend = this.client.friend(name);
-    await this.client.disconnect(friend.username);
-    return { text: `The connection with ${visibleName(friend.localName)} has ended.`, data: { status: 'ok' } };
+  async disconnect(friend: Friend): Promise<Said> {
+    await this.client.disconnect(friend);
+    return { text: `The connection with ${called(friend)} has ended.`, data: { status: 'ok' } };
   }
 
   /** `wakeTest`: the word by which `magi doctor --wake` learns that this assistant was woken. */
@@ -122,27 +127,31 @@ export class Bridge {
   }
 
   /** A question on its way: open already, free to go, or to be seen by the owner first. */
-  async ask(name: string, text: string): Promise<Gate | { readonly may: 'wait'; readonly id: string }> {
-    const friend = this.client.friend(name);
+  async ask(friend: Friend, text: string): Promise<Gate | { readonly may: 'wait'; readonly id: string }> {
     const open = this.client.session.outbox.findOpen(friend.username, text, Date.now() - SAME_MS);
     if (open !== undefined) return { may: 'wait', id: open.id };
     return await this.#gate({ kind: 'question', friend, text });
   }
 
-  async answer(question: string, text: string): Promise<Gate> {
-    const { number, from } = await this.#question(question);
-    return await this.#gate({ kind: 'answer', friend: this.client.friend(from), text, question: `#${number}` });
+  async answer(question: Entry, text: string): Promise<Gate> {
+    const friend = this.client.session.friends.known(question.from);
+    return await this.#gate({ kind: 'answer', friend, text, question: question.id });
   }
 
   /** Sends the question and waits for the answer. */
-  async sendQuestion(name: string, text: string, waiting: Waiting): Promise<Said> {
-    return await this.#awaited(this.client.post(name, text, optionsOf(waiting)), waiting);
+  async sendQuestion(friend: Friend, text: string, waiting: Waiting): Promise<Said> {
+    try {
+      return await this.#awaited(this.client.post(friend, text, optionsOf(waiting)), waiting);
+    } finally {
+      // If the disk refuses, the next message comes to it again.
+      await this.outgoing.pausesNow(friend.username).catch(() => {});
+    }
   }
 
-  async sendAnswer(question: string, text: string): Promise<Said> {
-    const found = await this.#question(question);
-    const status = await (await this.client.question(`#${found.number}`)).answer(text);
-    return sentAnswer(this.#nameOf(found.from), status);
+  async sendAnswer({ number, from }: Entry, text: string): Promise<Said> {
+    const status = await (await this.client.question(`#${number}`)).answer(text);
+    await this.outgoing.pausesNow(from);
+    return sentAnswer(this.#nameOf(from), status);
   }
 
   /** The owner has agreed to what they were shown. */
@@ -154,10 +163,10 @@ export class Bridge {
     return sentAnswer(this.#nameOf(found.to), await asked.sent);
   }
 
-  async decline(question: string, reason: string): Promise<Said> {
-    const found = await this.#question(question);
-    await (await this.client.question(`#${found.number}`)).decline(reason);
-    return { text: `${this.#nameOf(found.from)} was told that there will be no answer.`, data: { status: 'ok' } };
+  async decline({ number, from }: Entry, reason: string): Promise<Said> {
+    await (await this.client.question(`#${number}`)).decline(reason);
+    await this.outgoing.pausesNow(from);
+    return { text: `${this.#nameOf(from)} was told that there will be no answer.`, data: { status: 'ok' } };
   }
 
   /** The answer to a question that is open already, or that it will come later. */
@@ -179,6 +188,8 @@ export class Bridge {
     try {
       return this.reading.answer(await answer);
     } catch (error) {
+      const refusal = error instanceof MagiError ? this.#refusalOf(id) : undefined;
+      if (refusal !== undefined) return this.reading.refusal(refusal);
       if (!(error instanceof MagiError) || (error.code !== 'no_answer_yet' && error.code !== 'aborted')) throw error;
       return {
         text: `Not yet: the question is ${where}. The answer will come to your inbox; do not ask again. Its id is ${id}.`,
@@ -211,26 +222,50 @@ export class Bridge {
     }
   }
 
-  /** One line for the end of every result; empty when nothing waits. */
-  unread(): { readonly questions: number; readonly answers: number; readonly line: string } {
+  /** Lines for the end of every result; empty ones when there is nothing to say. */
+  unread(): { readonly questions: number; readonly answers: number; readonly lines: readonly string[] } {
     const { questions, answers } = this.client.waiting(SHOWN);
     const parts = [questions > 0 ? plural(questions, 'question') : '', answers > 0 ? plural(answers, 'answer') : ''];
     const line = parts.filter((part) => part !== '').join(' and ');
-    return { questions, answers, line: line === '' ? '' : `(${line} in your inbox: magi_inbox shows them.)` };
+    const waiting = line === '' ? '' : `(${line} in your inbox: magi_inbox shows them.)`;
+    return { questions, answers, lines: [waiting, this.outgoing.paused()] };
   }
 
   /** Questions that wait for an answer, by number. */
   openQuestions(): { readonly id: string; readonly username: string }[] {
-    const waiting = this.client.inbox({ limit: 200, after: 0, onlyWaiting: true, policies: SHOWN });
-    const questions = waiting.filter(({ kind }) => kind === 'question');
-    return questions.map(({ number, from }) => ({ id: `#${number}`, username: from }));
+    return this.reading.questions().map(({ number, from }) => ({ id: `#${number}`, username: from }));
   }
 
   /** Why a refusal with these words needs the owner; empty: it does not. */
-  async reasonsToDecline(question: string, reason: string): Promise<Reason[]> {
+  async reasonsToDecline({ from }: Entry, reason: string): Promise<Reason[]> {
     if (reason === '') return [];
-    const { from } = await this.#question(question);
-    return await this.outgoing.reasons({ kind: 'answer', friend: this.client.friend(from), text: reason });
+    const friend = this.client.session.friends.known(from);
+    return await this.outgoing.reasons({ kind: 'answer', friend, text: reason });
+  }
+
+  /** By its number, or the oldest open one of a friend; never by the id on the wire, which the friend has chosen. Throws MagiError. */
+  question(numberOrFriend: string | Friend): Entry {
+    const { inbox } = this.client.session;
+    const friend = typeof numberOrFriend === 'string' ? undefined : numberOrFriend;
+    const word = typeof numberOrFriend === 'string' ? numberOrFriend.trim() : '';
+    const numbered = inbox.numbered(word);
+    if (numbered !== undefined && !word.startsWith('#') && candidates(this.client.friends(), word).length > 0)
+      throw new MagiError('ambiguous_friend', `This may be a question or a friend: say #${word} or @${word}.`);
+    const found = numbered ?? (word.startsWith('#') ? undefined : inbox.openQuestionOf(this.#friend(friend ?? word)));
+    if (found?.kind !== 'question') throw new MagiError('unknown_id', 'There is no such open question in your inbox.');
+    return found;
+  }
+
+  #friend(named: string | Friend): string {
+    return this.client.friend(named).username;
+  }
+
+  /** That a question of this user will have no answer. */
+  #refusalOf(id: string): Entry | undefined {
+    const { inbox, outbox } = this.client.session;
+    const question = outbox.find(id);
+    const found = question === undefined ? undefined : inbox.answerTo(id, question.to);
+    return found?.kind === 'receipt' ? found : undefined;
   }
 
   async #gate(letter: Parameters<Outgoing['keep']>[0]): Promise<Gate> {
@@ -242,58 +277,18 @@ export class Bridge {
     return { may: 'ask', draft, question: this.outgoing.describe(kept, reasons), reasons };
   }
 
-  /** By number, or the oldest open one of a friend. Throws MagiError `unknown_id`. */
-  async #question(idOrFriend: string) {
-    const found =
-      this.client.find(idOrFriend) ?? this.client.session.inbox.openQuestionOf(this.client.friend(idOrFriend).username);
-    if (found?.kind !== 'question') throw new MagiError('unknown_id', 'There is no such open question in your inbox.');
-    return found;
-  }
-
   /** What waited at the exchange while nobody was here takes a moment. */
   async #fetched(): Promise<void> {
     if (!this.client.isIdentified) await Promise.race([this.client.identify(), pause(2_000)]).catch(() => {});
   }
 
   #nameOf(username: string): string {
-    const friend = this.client.friends().find((one) => one.username === username);
-    return visibleName(friend?.localName ?? username);
+    return called(this.client.session.friends.find(username) ?? { username, localName: username });
   }
 }
 
 function optionsOf({ milliseconds, signal }: Waiting) {
   return { timeout: milliseconds, signal };
-}
-
-function described(friend: Friend, isHere: boolean) {
-  const state =
-    friend.change !== undefined
-      ? 'KEY CHANGED: nothing is sent or shown until the owner decides'
-      : friend.pausedAt > 0
-        ? 'paused'
-        : '';
-  return {
-    username: visibleName(friend.username),
-    name: visibleName(friend.localName),
-    isHere,
-    policy: friend.policy,
-    key: friend.publicKey === undefined ? '' : fingerprintOf(friend.publicKey),
-    state,
-  };
-}
-
-function sentAnswer(name: string, status: string): Said {
-  const where =
-    status === 'queued'
-      ? `is kept for ${name}, who is away`
-      : status === 'delivered'
-        ? `has reached ${name}`
-        : `was handed to ${name}`;
-  return { text: `The answer ${where}.`, data: { status: 'sent', delivery: status } };
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 function pause(milliseconds: number): Promise<void> {

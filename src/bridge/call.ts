@@ -2,35 +2,25 @@
  * One call of a tool, from what the assistant wants to what it is told. A call that needs its owner is made twice: what the owner was
  * shown is kept here in between, and the second call carries only its name, sealed.
  */
-import { randomBytes } from 'node:crypto';
-import {
-  type CallToolResult,
-  createRequestStateCodec,
-  type InputRequiredResult,
-  type McpServer,
-  type ServerContext,
-} from '@modelcontextprotocol/server';
+import type { CallToolResult, InputRequiredResult, McpServer, ServerContext } from '@modelcontextprotocol/server';
 import { MagiError } from '../client/errors.ts';
+import { called } from '../client/friend-names.ts';
+import type { Friend } from '../client/friends.ts';
 import { wakeSentence } from '../client/wakes.ts';
+import { visible, visibleName } from '../protocol/visible.ts';
 import type { Bridge, Gate, Waiting } from './bridge.ts';
-import { type Reason, sentenceOf } from './decision.ts';
-import { askOwner, hasAgreed, wayToAsk } from './owner.ts';
+import { hasToBeTold, type Reason, sentenceOf } from './decision.ts';
+import { askOwner, hasAgreed, type Pending, takePending, wayToAsk } from './owner.ts';
 import { refused, type Said } from './said.ts';
 import { WAIT_SECONDS } from './schemas.ts';
 
-/** What a call that waits for its owner will do when they agree. */
-type Pending =
-  | { readonly action: 'send'; readonly draft: string; readonly seconds: number }
-  | { readonly action: 'connect'; readonly code: string }
-  | { readonly action: 'create_invite' }
-  | { readonly action: 'disconnect'; readonly friend: string };
+/** Characters. The exchange's own sentences are shorter. */
+const FOREIGN_MAX = 300;
 
 type Outcome = Said | InputRequiredResult;
 
 /** Gives the bridge, or rejects with MagiError while settings, folder or disk do not allow it. */
 export type GetBridge = () => Promise<Bridge>;
-
-export const codec = createRequestStateCodec<Pending>({ key: randomBytes(32), ttlSeconds: 600 });
 
 export class Calls {
   readonly #mcp: McpServer;
@@ -50,11 +40,12 @@ export class Calls {
     let said: Said;
     try {
       bridge = await this.#getBridge();
-      const outcome = await work(new Call(this.#mcp, context, bridge));
+      const call = new Call(this.#mcp, context, bridge);
+      const outcome = (await call.decided()) ?? (await work(call));
       if (!isSaid(outcome)) return outcome;
       said = outcome;
     } catch (error) {
-      said = refused(sentenceFor(error), error instanceof MagiError ? { code: error.code } : {});
+      said = refused(sentenceFor(error), error instanceof MagiError ? { code: codeOf(error) } : {});
     }
     const { lines, waiting } = bottomOf(bridge);
     return {
@@ -77,9 +68,25 @@ export class Call {
     this.#context = context;
   }
 
-  async ask(friend: string, text: string, seconds: number = WAIT_SECONDS): Promise<Outcome> {
-    const pending = this.#pending();
-    if (pending?.action === 'send') return await this.#agreed(pending);
+  /**
+   * When the owner has been asked and this is the call that brings what they said: what they were shown is done or not done, whatever the
+   * arguments of this second call are.
+   */
+  async decided(): Promise<Outcome | undefined> {
+    const pending = takePending(this.#context);
+    if (pending === undefined) return undefined;
+    if (pending === 'used')
+      return refused('What your owner says counts once, and for what they saw. Nothing was done.');
+    const isAgreed = hasAgreed(this.#context);
+    if (isAgreed && pending.action === 'send')
+      return await this.bridge.approve(pending.draft, this.#waiting(pending.seconds));
+    if (isAgreed && pending.action !== 'send') return await this.#do(pending);
+    if (pending.action === 'send') await this.bridge.client.discard(pending.draft).catch(() => {});
+    return refused('Your owner did not agree. Nothing was done.');
+  }
+
+  async ask(named: string | Friend, text: string, seconds: number = WAIT_SECONDS): Promise<Outcome> {
+    const friend = this.bridge.client.friend(named);
     const gate = await this.bridge.ask(friend, text);
     const waiting = this.#waiting(seconds);
     if (gate.may === 'wait') return await this.bridge.waitForAnswer(gate.id, waiting);
@@ -87,14 +94,14 @@ export class Call {
     return await this.bridge.sendQuestion(friend, text, waiting);
   }
 
-  async answer(question: string, text: string): Promise<Outcome> {
-    const pending = this.#pending();
-    if (pending?.action === 'send') return await this.#agreed(pending);
+  async answer(named: string | Friend, text: string): Promise<Outcome> {
+    const question = this.bridge.question(named);
     const gate = await this.bridge.answer(question, text);
     return gate.may === 'ask' ? await this.#show(gate, 0) : await this.bridge.sendAnswer(question, text);
   }
 
-  async decline(question: string, reason: string): Promise<Outcome> {
+  async decline(named: string | Friend, reason: string): Promise<Outcome> {
+    const question = this.bridge.question(named);
     const reasons = await this.bridge.reasonsToDecline(question, reason);
     if (reasons.length === 0) return await this.bridge.decline(question, reason);
     return refused(
@@ -107,58 +114,47 @@ export class Call {
     return await this.bridge.inbox(this.#waiting(seconds));
   }
 
+  async disconnect(named: string | Friend): Promise<Outcome> {
+    return await this.act({ action: 'disconnect', friend: this.bridge.client.friend(named) });
+  }
+
   /** What carries no words, and once a stranger's text was read needs the owner, too. */
   async act(wanted: Exclude<Pending, { action: 'send' }>): Promise<Outcome> {
-    const pending = this.#pending();
-    if (pending !== undefined && pending.action !== 'send')
-      return hasAgreed(this.#context)
-        ? await this.#do(pending)
-        : refused('Your owner did not agree. Nothing was done.');
     const reasons = this.bridge.reasons(wanted.action);
     if (reasons.length === 0) return await this.#do(wanted);
     if (wayToAsk(this.#mcp, this.#context) === 'dialog')
-      return askOwner(`${questionFor(wanted)} ${why(reasons)}`, 'Yes', await codec.mint(wanted, this.#context));
+      return await askOwner(`${questionFor(wanted)} ${why(reasons)}`, 'Yes', wanted);
     return refused(`${why(reasons)} Nothing was done: your owner can do it in a terminal with the magi command.`);
   }
 
+  /** The owner has let this very call pass: that is their word, if all that they had to know is in its arguments. */
   async confirm(draft: string, friend: string, text: string): Promise<Outcome> {
-    if (wayToAsk(this.#mcp, this.#context) !== 'tool')
-      return refused(`Nothing was sent: your owner agrees in a terminal with magi approve ${draft}.`);
     const found = this.bridge.outgoing.find(draft);
     if (found === undefined || found.to !== friend || found.content !== text)
       return refused('Nothing was sent: draft, friend and text have to be exactly what the draft holds.');
+    const isAsked = wayToAsk(this.#mcp, this.#context) === 'tool';
+    if (!isAsked || hasToBeTold(await this.bridge.outgoing.reasonsFor(found)))
+      return refused(`Nothing was sent. ${inTerminal(draft)}`);
     return await this.bridge.approve(draft, this.#waiting(WAIT_SECONDS));
   }
 
   async #show({ draft, question, reasons }: Extract<Gate, { may: 'ask' }>, seconds: number): Promise<Outcome> {
     const way = wayToAsk(this.#mcp, this.#context);
-    if (way === 'dialog')
-      return askOwner(question, 'Send it', await codec.mint({ action: 'send', draft, seconds }, this.#context));
+    if (way === 'dialog') return await askOwner(question, 'Send it', { action: 'send', draft, seconds });
     const how =
-      way === 'tool'
+      way === 'tool' && !hasToBeTold(reasons)
         ? `Call magi_confirm with draft "${draft}", the friend's username and the whole text: your owner is asked then.`
-        : `Your owner agrees in a terminal: magi approve ${draft}`;
+        : inTerminal(draft);
     return {
       text: `Nothing was sent yet; it is kept as a draft. ${why(reasons)} ${how}`,
       data: { status: 'draft', draft },
     };
   }
 
-  /** What was shown is what goes: the draft, not the arguments of the second call. */
-  async #agreed({ draft, seconds }: Extract<Pending, { action: 'send' }>): Promise<Said> {
-    if (hasAgreed(this.#context)) return await this.bridge.approve(draft, this.#waiting(seconds));
-    await this.bridge.client.discard(draft).catch(() => {});
-    return refused('Your owner did not agree. Nothing was sent.');
-  }
-
   async #do(wanted: Exclude<Pending, { action: 'send' }>): Promise<Said> {
     if (wanted.action === 'connect') return await this.bridge.connect(wanted.code);
     if (wanted.action === 'disconnect') return await this.bridge.disconnect(wanted.friend);
     return await this.bridge.createInvite();
-  }
-
-  #pending(): Pending | undefined {
-    return this.#context.mcpReq.requestState<Pending>();
   }
 
   /** Some assistants wait on only while they hear something. */
@@ -180,9 +176,9 @@ export class Call {
 function bottomOf(bridge: Bridge | undefined): { lines: string[]; waiting: Record<string, unknown> } {
   try {
     if (bridge === undefined) return { lines: [], waiting: {} };
-    const { line, ...waiting } = bridge.unread();
+    const { lines: unread, ...waiting } = bridge.unread();
     const word = bridge.client.wakes.take('result');
-    const lines = [line, word === undefined ? '' : wakeSentence(word)].filter((text) => text !== '');
+    const lines = [...unread, word === undefined ? '' : wakeSentence(word)].filter((text) => text !== '');
     return { lines, waiting: { waiting } };
   } catch {
     return { lines: [], waiting: {} };
@@ -197,14 +193,29 @@ function why(reasons: readonly Reason[]): string {
   return reasons.map(sentenceOf).join(' ');
 }
 
+/** Said to a model, which may have a shell at hand. */
+function inTerminal(draft: string): string {
+  return `Your owner agrees in a terminal of their own: magi approve ${draft}. Tell them; do not run that yourself, it is your owner’s word.`;
+}
+
 function questionFor(wanted: Exclude<Pending, { action: 'send' }>): string {
-  if (wanted.action === 'connect') return `Connect with the friend whose code is ${wanted.code}?`;
-  if (wanted.action === 'disconnect') return `End the connection with ${wanted.friend} for good?`;
+  if (wanted.action === 'connect') return `Connect with the friend whose code is ${visibleName(wanted.code)}?`;
+  if (wanted.action === 'disconnect') return `End the connection with ${called(wanted.friend)} for good?`;
   return 'Make a code with which somebody can connect with you?';
 }
 
 function sentenceFor(error: unknown): string {
-  if (error instanceof MagiError) return error.message;
+  if (error instanceof MagiError)
+    return error.isForeign ? `It was refused. The exchange says: ${foreign(error.message)}` : error.message;
   process.stderr.write(`magi-exchange bridge: ${error instanceof Error ? error.stack : error}\n`);
   return 'The bridge has failed here; it goes on. Nothing was sent unless magi_status says so.';
+}
+
+/** What another machine gives as its reason: to be read, in quotes, and not long enough to tell a story. */
+function foreign(message: string): string {
+  return JSON.stringify(visible(message.slice(0, FOREIGN_MAX).toWellFormed()));
+}
+
+function codeOf({ code }: MagiError): string {
+  return /^[a-z_]{1,40}$/.test(code) ? code : 'unknown';
 }

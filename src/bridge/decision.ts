@@ -43,15 +43,19 @@ const CARRIES_TEXT: Readonly<Record<Action, boolean>> = {
   disconnect: false,
 };
 
+/** Both the owner and the assistant read these: "you" would be the wrong one for one of them. */
 const SENTENCES: Readonly<Record<Reason, string>> = {
-  policy: 'You confirm everything that leaves for this friend (magi policy).',
-  new_friend: 'This friend is new: look at their name and key first (magi friends).',
-  muted: 'You have muted this friend.',
+  policy: 'Everything that leaves for this friend needs the owner’s yes (magi policy).',
+  new_friend: 'This friend is new: the owner has not said yet that name and key are right (magi friends).',
+  muted: 'The owner has muted this friend.',
   read_a_stranger:
-    'In this session your assistant has read text from a friend’s machine, which may be trying to make it send something.',
+    'In this session the assistant has read text from a friend’s machine, which may be trying to make it do this.',
   secret: 'It looks as if it held a secret.',
-  paused: 'Your assistant and your friend’s have gone back and forth many times without either of you.',
+  paused: 'The assistants of the two have gone back and forth many times without their owners.',
 };
+
+/** What the owner must have read before their yes means anything. */
+const TO_BE_TOLD: ReadonlySet<Reason> = new Set(['secret', 'paused']);
 
 /** Empty: nobody needs to be asked. */
 export function reasonsToAsk({ action, policy, isTainted, hasSecret, isPaused }: Circumstances): Reason[] {
@@ -64,7 +68,11 @@ export function reasonsToAsk({ action, policy, isTainted, hasSecret, isPaused }:
   return reasons;
 }
 
-/** For the owner. */
+/** Whether an owner who only sees friend and text does not know what matters. */
+export function hasToBeTold(reasons: readonly Reason[]): boolean {
+  return reasons.some((reason) => TO_BE_TOLD.has(reason));
+}
+
 export function sentenceOf(reason: Reason): string {
   return SENTENCES[reason];
 }

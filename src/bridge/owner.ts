@@ -3,10 +3,12 @@
  * its owner before every call of a tool that is marked so, or from `magi approve` in a terminal. Nothing that a friend writes can stand
  * for one of these.
  */
+import { randomBytes } from 'node:crypto';
 import {
   CLIENT_CAPABILITIES_META_KEY,
   CLIENT_INFO_META_KEY,
   type ClientCapabilities,
+  createRequestStateCodec,
   type Implementation,
   type InputRequiredResult,
   inputRequired,
@@ -14,6 +16,7 @@ import {
   type McpServer,
   type ServerContext,
 } from '@modelcontextprotocol/server';
+import type { Friend } from '../client/friends.ts';
 
 export type Way = 'dialog' | 'tool' | 'terminal';
 
@@ -34,8 +37,28 @@ export function wayToAsk(mcp: McpServer, context: ServerContext): Way {
   return HONOURS_THE_MARK.has(client?.name ?? '') ? 'tool' : 'terminal';
 }
 
-/** Shows `question` to the owner; the tool is called again with `state` and what the owner said. */
-export function askOwner(question: string, yes: string, state: string): InputRequiredResult {
+/** What a call that waits for its owner will do when they agree. */
+export type Pending =
+  | { readonly action: 'send'; readonly draft: string; readonly seconds: number }
+  | { readonly action: 'connect'; readonly code: string }
+  | { readonly action: 'create_invite' }
+  | { readonly action: 'disconnect'; readonly friend: Friend };
+
+const PENDING_SECONDS = 600;
+const PENDING_MAX = 1_000;
+/** Of the whole process: over HTTP the second call may come to another server of ours. By a name that is good once. */
+const pendings = new Map<string, { readonly pending: Pending; readonly until: number }>();
+/** What the second call brings back: the name, sealed. */
+export const codec = createRequestStateCodec<string>({ key: randomBytes(32), ttlSeconds: PENDING_SECONDS });
+
+/** Shows `question` to the owner; the tool is called again with what they said. `yes`: the label of what they tick. */
+export async function askOwner(question: string, yes: string, pending: Pending): Promise<InputRequiredResult> {
+  const now = Date.now();
+  for (const [name, { until }] of pendings)
+    if (until < now || pendings.size >= PENDING_MAX) pendings.delete(name);
+    else break;
+  const name = randomBytes(16).toString('base64url');
+  pendings.set(name, { pending, until: now + PENDING_SECONDS * 1000 });
   return inputRequired({
     inputRequests: {
       owner: inputRequired.elicit({
@@ -47,8 +70,17 @@ export function askOwner(question: string, yes: string, state: string): InputReq
         },
       }),
     },
-    requestState: state,
+    requestState: await codec.mint(name),
   });
+}
+
+/** What the owner was asked before this call, once; `used`: they have answered that already. Undefined: they were not asked. */
+export function takePending(context: ServerContext): Pending | 'used' | undefined {
+  const name = context.mcpReq.requestState<string>();
+  if (name === undefined) return undefined;
+  const found = pendings.get(name);
+  pendings.delete(name);
+  return found?.pending ?? 'used';
 }
 
 /** Only a yes is a yes. */

@@ -87,9 +87,9 @@ const unread = { waiting: z.looseObject({ questions: z.number(), answers: z.numb
 /** One shape for all: hosts differ in what they make of a choice of shapes. */
 export const Output = z.looseObject({
   status: z
-    .enum(['ok', 'answered', 'waiting', 'sent', 'draft', 'refused'])
+    .enum(['ok', 'answered', 'declined', 'waiting', 'sent', 'draft', 'refused'])
     .describe(
-      'waiting: no answer yet, it will come to the inbox; draft: your owner has to agree first; refused: nothing was done.',
+      'declined: the friend will not answer; waiting: no answer yet, it will come to the inbox; draft: your owner has to agree first; refused: nothing was done.',
     ),
   id: z.string().optional(),
   code: z.string().optional(),

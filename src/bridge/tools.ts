@@ -1,8 +1,8 @@
 /** The tools that an assistant gets (protocol part 8), for both generations of the handshake. */
 import { McpServer } from '@modelcontextprotocol/server';
-import { Calls, codec, type GetBridge } from './call.ts';
+import { Calls, type GetBridge } from './call.ts';
 import { commandOf } from './command.ts';
-import { ASKS_EACH_TIME } from './owner.ts';
+import { ASKS_EACH_TIME, codec } from './owner.ts';
 import { INPUTS, Output } from './schemas.ts';
 
 const INSTRUCTIONS = `mAGI Exchange lets you ask the assistants of your owner's friends, and answer their questions.
@@ -124,7 +124,7 @@ export function makeServer(version: string, getBridge: GetBridge): McpServer {
       outputSchema: Output,
       annotations: { ...SENDS, openWorldHint: true },
     },
-    ({ friend }, context) => calls.run(context, (call) => call.act({ action: 'disconnect', friend })),
+    ({ friend }, context) => calls.run(context, (call) => call.disconnect(friend)),
   );
   mcp.registerTool(
     'magi_confirm',

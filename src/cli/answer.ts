@@ -4,6 +4,7 @@ import type { Question } from '../client/question.ts';
 import { KEPT, reachToSend, settled } from './ask.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
+import { isAtTerminal } from './prompt.ts';
 import { Visit } from './visit.ts';
 import { sentenceOf } from './wording.ts';
 
@@ -23,6 +24,7 @@ async function close(call: Call, kind: 'answer' | 'declined', text: string): Pro
   const question = await taken(call, visit, call.words[0] ?? '');
   const posted = await question.post(kind, text);
   visit.own(posted.id);
+  if (isAtTerminal()) visit.ownerActed(question.from);
   const document = { id: posted.id, to: question.from, replyTo: question.id };
   const name = visit.friends.find(question.from)?.localName ?? question.from;
   const status = unreached === undefined ? await settled(call, posted.sent) : undefined;

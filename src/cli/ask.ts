@@ -6,6 +6,7 @@ import type { Status } from '../client/outbox.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, exitCodeOf, PROGRAM, UsageError } from './exit.ts';
 import { dim } from './output.ts';
+import { isAtTerminal } from './prompt.ts';
 import { Visit } from './visit.ts';
 import { sentenceOf } from './wording.ts';
 
@@ -23,8 +24,9 @@ export async function ask(call: Call): Promise<ExitCode> {
   const visit = new Visit(call);
   const unreached = await reachToSend(visit);
   const friend = visit.client.friend(call.words[0] ?? '');
-  const asked = visit.client.post(friend.username, text, timeout === undefined ? { signal } : { timeout, signal });
+  const asked = visit.client.post(friend, text, timeout === undefined ? { signal } : { timeout, signal });
   visit.own(asked.id);
+  if (isAtTerminal()) visit.ownerActed(friend.username);
   const document = { id: asked.id, to: friend.username };
   if (unreached !== undefined) {
     await kept(visit, asked);

@@ -28,13 +28,13 @@ export async function connect(call: Call): Promise<ExitCode> {
   welcome(call, friend);
   // Who types a code at a terminal has it from that friend. A program may have been told it by anybody.
   if (friend.policy === 'hold' && friend.isDurable && isAtTerminal()) {
-    await client.setPolicy(friend.username, 'ask');
+    await client.setPolicy(friend, 'ask');
     out.say(`Try: ${PROGRAM} ask ${typed(friend.localName)} "How are you?"`);
   } else if (friend.policy === 'hold' && friend.isDurable)
     out.say(
       `New friends are on hold. For an assistant to see what they ask: ${PROGRAM} policy ${typed(friend.username)} ask`,
     );
-  out.json({ friend: friendDocument(client.friend(friend.username), client.isOnline(friend.username)) });
+  out.json({ friend: friendDocument(visit.friends.known(friend.username), client.isOnline(friend.username)) });
   return EXIT.ok;
 }
 

@@ -85,8 +85,8 @@ async function shown({ out }: Call, visit: Visit, draft: Outgoing): Promise<void
   out.say();
 }
 
-function asked({ client }: Visit, { kind, replyTo }: Outgoing) {
-  return kind === 'answer' && replyTo !== undefined ? client.find(replyTo) : undefined;
+function asked({ inbox }: Visit, { kind, to, replyTo }: Outgoing) {
+  return kind === 'answer' && replyTo !== undefined ? inbox.questionFrom(to, replyTo) : undefined;
 }
 
 function documentOf(visit: Visit, draft: Outgoing): Readonly<Record<string, unknown>> {

@@ -74,7 +74,7 @@ export async function disconnect(call: Call): Promise<ExitCode> {
   const question = `End the connection with ${nameOf(friend)}? What waits for them is not delivered.`;
   if (isAtTerminal() && !call.flag('yes') && !(await agrees(question)))
     throw new MagiError('not_agreed', 'Nothing was done.');
-  await visit.client.disconnect(friend.username);
+  await visit.client.disconnect(friend);
   out.say(`You are not connected with ${nameOf(friend)} any more.`);
   out.json({ disconnected: friend.username });
   return EXIT.ok;

@@ -38,7 +38,10 @@ export async function invite(call: Call): Promise<ExitCode> {
   const friend = await arrival(call, visit, known, expiresAt);
   welcome(call, friend);
   await seen(call, visit, friend);
-  out.json({ ...document, friend: friendDocument(client.friend(friend.username), client.isOnline(friend.username)) });
+  out.json({
+    ...document,
+    friend: friendDocument(visit.friends.known(friend.username), client.isOnline(friend.username)),
+  });
   return EXIT.ok;
 }
 
@@ -62,7 +65,7 @@ async function arrival(
 async function seen({ out }: Call, { client }: Visit, friend: Friend): Promise<void> {
   if (friend.policy !== 'hold') return;
   if (isAtTerminal() && (await agrees('Is that the friend whom you gave the code?'))) {
-    await client.setPolicy(friend.username, 'ask');
+    await client.setPolicy(friend, 'ask');
     out.tell(`Your assistant is shown what ${nameOf(friend)} asks; what it answers needs your word.`);
     return;
   }

@@ -30,7 +30,7 @@ export async function policy(call: Call): Promise<ExitCode> {
     );
     if (!(await agrees('Do you want that?'))) throw new MagiError('not_agreed', 'Nothing was done.');
   }
-  if (wanted !== undefined) await visit.client.setPolicy(friend.username, wanted);
+  if (wanted !== undefined) await visit.client.setPolicy(friend, wanted);
   const now = wanted ?? friend.policy;
   out.say(`${nameOf(friend)}: `, bold(now));
   out.tell(MEANING[now](friend.localName));
@@ -55,7 +55,7 @@ export async function trust(call: Call): Promise<ExitCode> {
   out.say(`  now    ${keyOf(change.offered)}`);
   out.tell('It may be a new machine of theirs, or somebody else with their name. Ask them, not by this exchange.');
   if (!(await agrees('Is the key that they have now theirs?'))) throw new MagiError('not_agreed', 'Nothing was done.');
-  await visit.client.trust(friend.username);
+  await visit.client.trust(friend);
   out.say(`${nameOf(friend)} is trusted with the new key, with the policy ask.`);
   out.json({ friend: friendDocument(await known(visit, friend.username), null) });
   return EXIT.ok;

@@ -79,6 +79,11 @@ export class Visit {
     call.atEnd(() => this.close());
   }
 
+  /** What the owner types themselves is no assistant's going back and forth. */
+  ownerActed(username: string): void {
+    this.friends.ownerActed(username).catch((error: Error) => this.#call.out.warn(error.message));
+  }
+
   /** Fulfilled when the exchange knows this person. Rejected with MagiError: `unreachable`, `aborted`, or what it refused. */
   async reach(): Promise<{ pending: number }> {
     const late = Promise.withResolvers<never>();

@@ -128,7 +128,8 @@ export class Arrivals {
     else {
       const { kind, news, number, from, content, at } = outcome as Entry;
       if (kind === 'answer') waiting.resolve({ id, number, from, text: content, at });
-      else waiting.reject(new MagiError(news, content === '' ? (SENTENCES[news] ?? news) : content, { id }));
+      else if (content === '') waiting.reject(new MagiError(news, SENTENCES[news] ?? news, { id }));
+      else waiting.reject(new MagiError(news, content, { id, isForeign: true }));
     }
   }
 

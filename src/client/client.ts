@@ -18,6 +18,9 @@ import { readSettings } from './settings.ts';
 import { Wakes } from './wakes.ts';
 import { Waking } from './waking.ts';
 
+/** A friend, or what may be one's name. */
+type Named = string | Friend;
+
 /** How soon what another process has put into the file is noticed. */
 const LOOK_MS = 100;
 const NO_QUESTION = new MagiError('unknown_id', 'This is no question.');
@@ -100,7 +103,7 @@ export class Client {
 
   /** Uses a friend's code. `from`: only if it is this user's. */
   async connect(code: string, from?: string): Promise<Friend> {
-    return this.friend(await this.session.connect(code, from));
+    return this.session.friends.known(await this.session.connect(code, from));
   }
 
   /** Everybody who is connected, by username. */
@@ -108,9 +111,12 @@ export class Client {
     return this.session.friends.all().filter(({ isConnected }) => isConnected);
   }
 
-  /** The one friend that `name` means: username, local name, or a part of one. Throws `unknown_friend`, `ambiguous_friend`. */
-  friend(name: string): Friend {
-    return this.session.friends.resolve(name);
+  /**
+   * The one friend that `name` means: username, local name, or a part of one. Throws `unknown_friend`, `ambiguous_friend`. A friend that
+   * was found before means themselves, whatever others are called.
+   */
+  friend(name: Named): Friend {
+    return typeof name === 'string' ? this.session.friends.resolve(name) : name;
   }
 
   /** Whether a client of the friend is at the exchange, as far as is known; false while this one is not. */
@@ -118,20 +124,20 @@ export class Client {
     return this.session.isOnline(username);
   }
 
-  async setPolicy(name: string, policy: Policy): Promise<void> {
+  async setPolicy(name: Named, policy: Policy): Promise<void> {
     await this.session.friends.setPolicy(this.friend(name).username, policy);
     this.#arrivals.look();
   }
 
   /** The owner has made sure that the friend's new key is right: what was held back is shown and sent. */
-  async trust(name: string): Promise<void> {
+  async trust(name: Named): Promise<void> {
     await this.session.friends.trust(this.friend(name).username);
     this.session.sender.look();
     this.#arrivals.look();
   }
 
   /** Ends the connection. What waits for the friend is not delivered any more. */
-  async disconnect(name: string): Promise<void> {
+  async disconnect(name: Named): Promise<void> {
     await this.session.disconnect(this.friend(name).username);
   }
 
@@ -146,13 +152,13 @@ export class Client {
    * The friend's answer, however late. Rejected with MagiError: `no_answer_yet` after the timeout and `aborted` by the signal, then it
    * comes to the inbox; `declined`, `expired`, `left` when there will be none; or what the exchange refused.
    */
-  async ask(friend: string, text: string, options: AskOptions = {}): Promise<Answer> {
+  async ask(friend: Named, text: string, options: AskOptions = {}): Promise<Answer> {
     if (options.signal?.aborted) throw new MagiError('aborted', 'This was not asked.');
     return await this.post(friend, text, options).answer;
   }
 
   /** As `ask`, for whoever wants to know on the way that it was taken. */
-  post(friend: string, text: string, options: AskOptions = {}): Asked {
+  post(friend: Named, text: string, options: AskOptions = {}): Asked {
     const { username } = this.friend(friend);
     const posted = this.#send('question', username, text);
     return { id: posted.id, sent: posted.sent, answer: this.#arrivals.wait(posted, username, options) };
@@ -197,7 +203,7 @@ export class Client {
   // --- drafts: what waits for the owner's word ---------------------------------------------------------------------------------
 
   /** Keeps a question, or an answer to a question, until `approve`. Returns its id. Rejected with MagiError as `ask`. */
-  async draft(kind: 'question' | 'answer', friend: string, text: string, replyTo?: string): Promise<string> {
+  async draft(kind: 'question' | 'answer', friend: Named, text: string, replyTo?: string): Promise<string> {
     return await this.session.sender.draft({ kind, to: this.friend(friend).username, content: text, replyTo });
   }
 
@@ -206,14 +212,15 @@ export class Client {
     return this.session.outbox.drafts();
   }
 
-  /** Sends a draft, named by its id or by how that begins. Throws `unknown_id`; rejected with `already_answered` or `claimed`. */
+  /** Sends a draft, named by its id or by how that begins. Throws `unknown_id`; rejected with `already_answered`. */
   approve(id: string, options: AskOptions = {}): Asked {
     const draft = this.#drafted(id);
     void this.identify().catch(() => {});
-    const { inbox, sender, process } = this.session;
-    const question = draft.kind === 'answer' ? inbox.findQuestion(draft.replyTo ?? '') : undefined;
+    const { inbox, sender } = this.session;
+    const question = draft.kind === 'answer' ? inbox.questionFrom(draft.to, draft.replyTo ?? '') : undefined;
     const posted = sender.approve(draft, () => {
-      if (question !== undefined && !inbox.finish(question.number, process, 'answered', Date.now()))
+      // The assistant that wrote the draft has the question in its hands.
+      if (question !== undefined && !inbox.finishByOwner(question.number))
         throw new MagiError('already_answered', 'You have answered or declined this question already.', {
           id: draft.id,
         });

@@ -12,6 +12,9 @@ const BUSY_MS_MAX = 5_000;
 /** What may be lost without harm is written with the next commit, or after so long. */
 const LATER_MS = 50;
 
+/** All columns, `content` as contentOf reads it: as a text, Node would give it only up to its first U+0000. */
+export const WHOLE = '*, CAST(content AS BLOB) AS content';
+
 export type Row = Record<string, SQLOutputValue>;
 
 interface Work {
@@ -156,6 +159,11 @@ export class Database {
       throw new MagiError('storage_failed', `The disk did not take it: ${reasonOf(error)}.`);
     }
   }
+}
+
+/** The text of a row that was asked for with WHOLE. */
+export function contentOf({ content }: Row): string {
+  return Buffer.from(content as Uint8Array).toString();
 }
 
 /** Node 22 warns on the terminal that its SQLite is new. That is nothing for whoever asks a friend something. */

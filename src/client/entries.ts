@@ -1,6 +1,6 @@
-/** What an inbox is made of: its entries, and the conditions of SQL by which several files ask for them. */
+/** What a user was sent, as it is kept, and the conditions under which it is whose news, in the words of the database. */
 import type { ServerMessage } from '../protocol/messages.ts';
-import type { Database, Row } from './database.ts';
+import { contentOf, type Database, type Row } from './database.ts';
 import type { Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
@@ -44,15 +44,19 @@ export interface Page {
   readonly onlyWaiting?: boolean;
   /** Only those of friends with one of these policies. */
   readonly policies?: readonly Policy[];
+  /** Not what a process of this user waits for at this time: it is that one's news. */
+  readonly unawaitedAt?: number;
 }
 
 /** Friends whose key has changed are not listened to. */
 export const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
+/** Nobody is woken for what these friends ask. */
+export const UNMUTED = `NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND policy = 'mute' AND kind = 'question')`;
 /** Nobody is answering it. Takes the time, and a JSON array of the processes that have ended. */
 export const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
-/** Of a friend with one of these policies. Takes a JSON array of them. */
-export const OF_POLICIES = `coalesce((SELECT policy FROM friends WHERE friends.name = inbox.friend), 'hold')
-  IN (SELECT value FROM json_each(?))`;
+/** Of a friend with one of these policies; one with whom there is a pause is on hold. Takes a JSON array of them. */
+export const OF_POLICIES = `coalesce((SELECT CASE WHEN paused_at > 0 THEN 'hold' ELSE policy END FROM friends
+    WHERE friends.name = inbox.friend), 'hold') IN (SELECT value FROM json_each(?))`;
 /** What another process of this user is waiting for is not news. Takes the time. */
 export const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
     AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END)`;
@@ -75,7 +79,7 @@ export function entryOf(row: Row): Entry {
     from: String(row.username),
     id: String(row.id),
     replyTo: row.reply_to === null ? undefined : String(row.reply_to),
-    content: String(row.content),
+    content: contentOf(row),
     news: String(row.news),
     at: Number(row.at),
     state: row.state as State,

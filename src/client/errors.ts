@@ -49,17 +49,25 @@ export class MagiError extends Error {
   readonly retryAfterMs: number | undefined;
   /** The id of the message that it is about. */
   readonly id: string | undefined;
+  /** The sentence was written on another machine, by the exchange or a friend: it says what they like. */
+  readonly isForeign: boolean;
 
-  constructor(code: MagiError['code'], message: string, more: { retryAfterMs?: number; id?: string } = {}) {
+  constructor(
+    code: MagiError['code'],
+    message: string,
+    more: { retryAfterMs?: number; id?: string; isForeign?: boolean } = {},
+  ) {
     super(message);
     this.code = code;
     this.retryAfterMs = more.retryAfterMs;
     this.id = more.id;
+    this.isForeign = more.isForeign === true;
   }
 
   /** What the exchange said. */
   static by({ code, message, retryAfterMs, id }: Extract<ServerMessage, { type: 'error' }>): MagiError {
     return new MagiError(code, message, {
+      isForeign: true,
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(id === undefined ? {} : { id }),
     });

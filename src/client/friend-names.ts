@@ -18,12 +18,19 @@ export type Found<F extends Friend> = { readonly friend: F } | { readonly fault:
 const ONLY_FRIEND = 'friend';
 const LISTED_MAX = 10;
 
-/** Friends by name in a sentence: `Bob (@bob7), Eve (@eve)`, the first ten. */
+/** What stands in a sentence without being taken for a part of it. */
+const PLAIN = /^[\p{L}\p{N}._@+-]+$/u;
+
+/** As a friend is called in a sentence: `"Bob" (@bob7)`, or `@eve`. Their own words stand in quotes, so that they end where they end. */
+export function called({ username, localName }: Friend): string {
+  const shown = visibleName(username);
+  const address = `@${PLAIN.test(shown) ? shown : JSON.stringify(shown)}`;
+  return localName === username ? address : `${JSON.stringify(visibleName(localName))} (${address})`;
+}
+
+/** Friends by name in a sentence: `"Bob" (@bob7), @eve`, the first ten. */
 export function listed(friends: readonly Friend[]): string {
-  const names = friends.slice(0, LISTED_MAX).map(({ username, localName }) => {
-    const [address, name] = [`@${visibleName(username)}`, visibleName(localName)];
-    return localName === username ? address : `${name} (${address})`;
-  });
+  const names = friends.slice(0, LISTED_MAX).map(called);
   const more = friends.length - names.length;
   return names.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
@@ -71,11 +78,11 @@ export function resolveFriend<F extends Friend>(friends: readonly F[], name: str
   if (usernameKey(text) === ONLY_FRIEND)
     return { fault: `You have ${friends.length} friends. Nothing was sent; name one of them: ${listed(friends)}.` };
   return {
-    fault: `None of your friends is called ${visibleName(text)}. Nothing was sent; there are ${listed(friends)}.`,
+    fault: `None of your friends is called ${JSON.stringify(visibleName(text))}. Nothing was sent; there are ${listed(friends)}.`,
   };
 }
 
 /** The sentence for a name that several friends have. */
 export function ambiguous(name: string, found: readonly Friend[]): string {
-  return `${visibleName(name)} may be ${listed(found)}. Nothing was sent; name one of them by the username, with its @.`;
+  return `${JSON.stringify(visibleName(name))} may be ${listed(found)}. Nothing was sent; name one of them by the username, with its @.`;
 }

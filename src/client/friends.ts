@@ -38,7 +38,10 @@ export interface Friend {
   /** Another key than the known one was seen. Nothing is sent or shown until `trust`. */
   readonly change: KeyChange | undefined;
   readonly metAt: number;
-  /** Since when nothing goes to this friend without the owner, because assistants went back and forth too long; 0: it is not so. */
+  /**
+   * Since when nothing goes to this friend without the owner and nothing of theirs is shown, because assistants went back and forth too
+   * long; 0: it is not so.
+   */
   readonly pausedAt: number;
 }
 
@@ -66,6 +69,14 @@ export class Friends {
     return row === undefined ? undefined : friendOf(row);
   }
 
+  /** The friend with exactly this username. Throws MagiError `unknown_friend`. */
+  known(username: string): Friend {
+    const friend = this.find(username);
+    if (friend === undefined)
+      throw new MagiError('unknown_friend', `${visibleName(username)} is not connected with you any more.`);
+    return friend;
+  }
+
   /**
    * The friend that `name` means (see friend-names.ts). `@` before an exact username leaves no doubt. Throws MagiError `unknown_friend` or
    * `ambiguous_friend`, whose message lists who could be meant.
@@ -90,7 +101,7 @@ export class Friends {
   }
 
   /**
-   * What the exchange says about somebody. Returns the change when the key is not the known one, the first time that it is seen.
+   * What the exchange says about somebody. Returns the change when the key is not the known one.
    * `connectionId` undefined: it says nothing about that.
    */
   async see(known: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<KeyChange | undefined> {
@@ -119,8 +130,7 @@ export class Friends {
         ...[username, nickname, pinned ?? null, isChanged ? (publicKey ?? null) : null, Number(isChanged)],
         ...[connectionId, connection === undefined ? Number(before.isDurable) : Number(isDurable), name],
       );
-      const isNews = isChanged && (before.change === undefined || before.change.offered !== publicKey);
-      return isNews && pinned !== undefined ? { username, pinned, offered: publicKey } : undefined;
+      return isChanged && pinned !== undefined ? { username, pinned, offered: publicKey } : undefined;
     });
   }
 
@@ -137,12 +147,14 @@ export class Friends {
     return row !== undefined;
   }
 
-  /** These are all the connections that there are. */
-  async only(connectionIds: readonly string[]): Promise<void> {
+  /** These are all the connections that there are. Returns whose have ended. */
+  async only(connectionIds: readonly string[]): Promise<string[]> {
     const gone = this.#database
       .all('SELECT name, connection_id FROM friends WHERE connection_id IS NOT NULL')
-      .filter((row) => !connectionIds.includes(String(row.connection_id)));
-    if (gone.length > 0) await Promise.all(gone.map((row) => this.ended(String(row.name))));
+      .filter((row) => !connectionIds.includes(String(row.connection_id)))
+      .map((row) => String(row.name));
+    await Promise.all(gone.map((name) => this.ended(name)));
+    return gone;
   }
 
   /** The connection has ended; the key stays known. */
@@ -186,17 +198,17 @@ export class Friends {
     await this.#database.write(() => this.#database.run(sql, Date.now(), usernameKey(username)));
   }
 
-  /** Nothing goes to this friend from now on without the owner. False if that was so already. */
+  /** Nothing goes to this friend from now on without the owner, and nothing of theirs is shown. False if that was so already. */
   async pause(username: string): Promise<boolean> {
     const sql = 'UPDATE friends SET paused_at = ? WHERE name = ? AND paused_at = 0';
     return await this.#database.write(() => this.#database.run(sql, Date.now(), usernameKey(username)) === 1);
   }
 
-  /** Messages that went to this friend since then and since the owner last had a hand in it. */
+  /** What went to this friend since then and since the owner last had a hand in it: questions, answers and refusals. */
   sentUnseen(username: string, since: number): number {
     const row = this.#database.get(
       `SELECT count(*) AS n FROM sent JOIN friends ON friends.name = sent.friend
-       WHERE sent.friend = ? AND sent.at > max(?, owner_at) AND state NOT IN ('draft', 'refused') AND kind != 'declined'`,
+       WHERE sent.friend = ? AND sent.at > max(?, owner_at) AND state NOT IN ('draft', 'refused')`,
       ...[usernameKey(username), since],
     );
     return Number(row?.n);

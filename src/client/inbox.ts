@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { usernameKey } from '../protocol/names.ts';
-import type { Database } from './database.ts';
+import { type Database, WHOLE } from './database.ts';
 import {
   type Entry,
   entryOf,
@@ -16,30 +16,29 @@ import {
   type State,
   TRUSTED,
   UNAWAITED,
+  UNMUTED,
 } from './entries.ts';
 import { POLICIES, type Policy } from './friends.ts';
+import { Guests } from './guests.ts';
+import { isGone } from './processes.ts';
 
 /** As long as the exchange keeps a message. */
 const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
 /** For so long, or until it ends, a question belongs to the process that has taken it on. */
 const CLAIM_MS = 10 * 60 * 1000;
-/** One process of a user hears a guest at most so much later than another. */
-const ECHO_MS = 30_000;
-
 /** After these no answer comes. */
 const FINAL: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
 
+const NUMBER = /^#?(\d{1,15})$/;
 const BY_ID = 'SELECT 1 FROM inbox WHERE friend = ? AND id = ? AND news = ?';
 
 export class Inbox {
   readonly #database: Database;
-  /** The last entry that this process has heard of each guest; of the others it has heard none up to `first`. */
-  readonly #heard = new Map<string, number>();
-  readonly #first: number;
+  readonly #guests: Guests;
 
   constructor(database: Database) {
     this.#database = database;
-    this.#first = Number(database.get('SELECT max(number) AS n FROM inbox')?.n ?? 0);
+    this.#guests = new Guests(database);
   }
 
   /**
@@ -53,49 +52,25 @@ export class Inbox {
     const state: State = message.type === 'question' ? 'open' : news === '' || FINAL.has(news) ? 'unread' : 'read';
     const isGuests = message.deliveryId === undefined;
     return this.#database.write(() => {
-      if (isGuests && this.#isHeardElsewhere(friend, message.type, content, now)) return undefined;
+      if (isGuests && this.#guests.isHeardElsewhere(friend, message.type, content, now)) return undefined;
       let { id = madeUpId() } = message;
       // A repeat must not use up a number: people type them.
       if (this.#database.get(BY_ID, friend, id, news) !== undefined) {
         if (!isGuests) return undefined;
         id = madeUpId();
       }
-      const replyTo = message.type === 'answer' ? (message.replyTo ?? this.#oldestAsked(friend)) : undefined;
+      const replyTo = message.type === 'answer' ? (message.replyTo ?? this.#guests.oldestAsked(friend)) : undefined;
       const row = this.#database.get(
         `INSERT INTO inbox (friend, username, kind, id, news, reply_to, content, at, state)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *`,
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${WHOLE}`,
         ...[friend, message.from, message.type, id, news, replyTo ?? null, content, now, state],
       );
       if (row === undefined) return undefined;
       const entry = entryOf(row);
-      if (isGuests) this.#heard.set(friend, entry.number);
+      if (isGuests) this.#guests.heard(friend, entry.number);
       if (state === 'unread') this.#settleQuestion(message.from, news === '' ? replyTo : id, news || 'answered');
       return entry;
     });
-  }
-
-  /**
-   * Nothing tells the messages of a guest apart, and each of the user's processes hears each of them, in the same order: what another
-   * one has just put here, with the same words, behind what this one has heard is the same.
-   */
-  #isHeardElsewhere(friend: string, kind: Entry['kind'], content: string, now: number): boolean {
-    const row = this.#database.get(
-      `SELECT number FROM inbox WHERE number > ? AND friend = ? AND kind = ? AND content = ? AND at > ? ORDER BY number LIMIT 1`,
-      ...[this.#heard.get(friend) ?? this.#first, friend, kind, content, now - ECHO_MS],
-    );
-    if (row === undefined) return false;
-    this.#heard.set(friend, Number(row.number));
-    return true;
-  }
-
-  /** What a guest, who does not say what an answer is about, must mean. */
-  #oldestAsked(friend: string): string | undefined {
-    const row = this.#database.get(
-      `SELECT id FROM sent WHERE friend = ? AND kind = 'question' AND outcome IS NULL AND state NOT IN ('refused', 'draft')
-       ORDER BY number LIMIT 1`,
-      friend,
-    );
-    return row === undefined ? undefined : String(row.id);
   }
 
   /** Only whom it was asked can answer or decline a question: others may have guessed or been told its id. */
@@ -104,8 +79,27 @@ export class Inbox {
     if (id !== undefined) this.#database.run(sql, outcome, id, usernameKey(from));
   }
 
+  /** A guest connection has ended: what was asked over it and has no answer gets none. Returns the entries that say so. */
+  async left(username: string, now: number): Promise<Entry[]> {
+    const friend = usernameKey(username);
+    const asked = `SELECT id, username FROM sent WHERE friend = ? AND kind = 'question' AND outcome IS NULL AND state`;
+    // That it was forwarded may be about to be written.
+    if (this.#database.get(`${asked} IN ('forwarded', 'waiting')`, friend) === undefined) return [];
+    return await this.#database.write(() =>
+      this.#database.all(`${asked} = 'forwarded'`, friend).flatMap(({ id, username: from }) => {
+        this.#settleQuestion(friend, String(id), 'left');
+        const row = this.#database.get(
+          `INSERT INTO inbox (friend, username, kind, id, news, content, at, state)
+           VALUES (?, ?, 'receipt', ?, 'left', '', ?, 'unread') ON CONFLICT DO NOTHING RETURNING ${WHOLE}`,
+          ...[friend, String(from), String(id), now],
+        );
+        return row === undefined ? [] : [entryOf(row)];
+      }),
+    );
+  }
+
   find(number: number): Entry | undefined {
-    const row = this.#database.get('SELECT * FROM inbox WHERE number = ?', number);
+    const row = this.#database.get(`SELECT ${WHOLE} FROM inbox WHERE number = ?`, number);
     return row === undefined ? undefined : entryOf(row);
   }
 
@@ -119,29 +113,49 @@ export class Inbox {
     return this.#findOf(`kind != 'receipt' OR news IN ('declined', 'expired', 'left')`, idOrNumber);
   }
 
+  /** The same, by its number alone: `#12` or `12`. */
+  numbered(text: string): Entry | undefined {
+    return NUMBER.test(text) ? this.findAny(text) : undefined;
+  }
+
   /** A number says which beyond doubt. An id was chosen by whoever sent it: one that two have chosen says nothing. */
   #findOf(which: string, idOrNumber: string): Entry | undefined {
-    const number = /^#?(\d{1,15})$/.exec(idOrNumber)?.[1];
-    const sql = `SELECT * FROM inbox WHERE (${which}) AND ${number === undefined ? 'id' : 'number'} = ? AND ${TRUSTED} LIMIT 2`;
+    const number = NUMBER.exec(idOrNumber)?.[1];
+    const sql = `SELECT ${WHOLE} FROM inbox WHERE (${which}) AND ${number === undefined ? 'id' : 'number'} = ? AND ${TRUSTED} LIMIT 2`;
     const [row, another] = this.#database.all(sql, number === undefined ? idOrNumber : Number(number));
     return row === undefined || another !== undefined ? undefined : entryOf(row);
+  }
+
+  /** The question of this friend with this id, which others may have chosen, too, or which may look like a number. */
+  questionFrom(username: string, id: string): Entry | undefined {
+    const sql = `SELECT ${WHOLE} FROM inbox WHERE kind = 'question' AND friend = ? AND id = ? AND ${TRUSTED}`;
+    const row = this.#database.get(sql, usernameKey(username), id);
+    return row === undefined ? undefined : entryOf(row);
   }
 
   /** The oldest question of a friend that waits for an answer. */
   openQuestionOf(username: string): Entry | undefined {
     const row = this.#database.get(
-      `SELECT * FROM inbox WHERE state = 'open' AND kind = 'question' AND friend = ? ORDER BY number LIMIT 1`,
+      `SELECT ${WHOLE} FROM inbox WHERE state = 'open' AND kind = 'question' AND friend = ? AND ${TRUSTED} ORDER BY number LIMIT 1`,
       usernameKey(username),
     );
     return row === undefined ? undefined : entryOf(row);
   }
 
-  list({ limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false, policies = POLICIES }: Page): Entry[] {
+  list(page: Page): Entry[] {
+    const { limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false, policies = POLICIES } = page;
+    const { unawaitedAt = Number.MAX_SAFE_INTEGER } = page;
     const waiting = onlyWaiting ? `state IN ('open', 'unread') AND` : '';
-    const sql = `SELECT * FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
-      AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left'))
+    const sql = `SELECT ${WHOLE} FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
+      AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left')) AND (kind = 'question' OR ${UNAWAITED})
       ORDER BY number ${after === undefined ? 'DESC' : 'ASC'} LIMIT ?`;
-    return this.#database.all(sql, after ?? -1, before, JSON.stringify(policies), limit).map(entryOf);
+    const values = [after ?? -1, before, JSON.stringify(policies), unawaitedAt, limit];
+    return this.#database.all(sql, ...values).map(entryOf);
+  }
+
+  /** Whether the process may take the question on, as far as is known. */
+  isFreeFor({ claimedBy, claimedUntil }: Entry, process: string, now: number): boolean {
+    return claimedBy === undefined || claimedBy === process || claimedUntil <= now || isGone(claimedBy);
   }
 
   /**
@@ -151,11 +165,11 @@ export class Inbox {
     const name = usernameKey(friend);
     const row =
       this.#database.get(
-        `SELECT * FROM inbox WHERE reply_to = ? AND friend = ? AND kind = 'answer' AND ${TRUSTED} LIMIT 1`,
+        `SELECT ${WHOLE} FROM inbox WHERE reply_to = ? AND friend = ? AND kind = 'answer' AND ${TRUSTED} LIMIT 1`,
         ...[id, name],
       ) ??
       this.#database.get(
-        `SELECT * FROM inbox WHERE id = ? AND friend = ? AND news IN ('declined', 'expired', 'left') AND ${TRUSTED} LIMIT 1`,
+        `SELECT ${WHOLE} FROM inbox WHERE id = ? AND friend = ? AND news IN ('declined', 'expired', 'left') AND ${TRUSTED} LIMIT 1`,
         ...[id, name],
       );
     return row === undefined ? undefined : entryOf(row);
@@ -174,7 +188,7 @@ export class Inbox {
     const row = this.#database.get(
       `SELECT count(*) FILTER (WHERE state = 'open' AND ${FREE}) AS questions,
          count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
-       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES}`,
+       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES} AND ${UNMUTED}`,
       ...[now, goneClaimers(this.#database, now), now, JSON.stringify(policies)],
     );
     return { questions: Number(row?.questions), answers: Number(row?.answers) };
@@ -191,7 +205,7 @@ export class Inbox {
     // Looking costs nothing; claiming is a commit.
     if (this.#database.get(next, ...which) === undefined) return undefined;
     return await this.#database.write(() => {
-      const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = (${next}) RETURNING *`;
+      const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = (${next}) RETURNING ${WHOLE}`;
       const row = this.#database.get(sql, process, now + CLAIM_MS, ...which);
       return row === undefined ? undefined : entryOf(row);
     });
@@ -228,6 +242,12 @@ export class Inbox {
         ...[state, number, process, now, goneClaimers(this.#database, now)],
       ) === 1
     );
+  }
+
+  /** Inside a transaction: the owner has answered it themselves, whichever process had taken it on. False if it was not open. */
+  finishByOwner(number: number): boolean {
+    const sql = `UPDATE inbox SET state = 'answered' WHERE number = ? AND state = 'open'`;
+    return this.#database.run(sql, number) === 1;
   }
 
   /** Another machine of this user has answered or declined it. */

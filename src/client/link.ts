@@ -10,6 +10,8 @@ const SILENCE_MS_MAX = 90_000;
 const CLOSE_MS_MAX = 1_000;
 /** An operator may allow thousands of friends, who are all in one message. */
 const FRAME_BYTES_MAX = 16 * 1024 * 1024;
+/** Its types do not know `closeTimeout` yet. */
+const SOCKET_OPTIONS = { perMessageDeflate: false, maxPayload: FRAME_BYTES_MAX, closeTimeout: CLOSE_MS_MAX };
 
 export interface Backoff {
   /** The bound of the first pause, in milliseconds; that of each further one is twice as long. The pause is random below its bound. */
@@ -88,7 +90,7 @@ export class Link {
   }
 
   #dial(): void {
-    const socket = new WebSocket(this.#url, { perMessageDeflate: false, maxPayload: FRAME_BYTES_MAX });
+    const socket = new WebSocket(this.#url, SOCKET_OPTIONS);
     this.#socket = socket;
     this.#heard(socket);
     socket.on('message', (data) => {

@@ -3,7 +3,7 @@
  * after, so that a late answer finds its question. A draft waits for the owner's word and is not sent.
  */
 import { usernameKey } from '../protocol/names.ts';
-import type { Database, Row } from './database.ts';
+import { contentOf, type Database, type Row, WHOLE } from './database.ts';
 import { isGone } from './processes.ts';
 
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
@@ -63,28 +63,39 @@ export class Outbox {
 
   /** What nobody has taken over yet, oldest first. */
   waiting(): Outgoing[] {
-    return this.#database.all(`SELECT * FROM sent WHERE state = 'waiting' ORDER BY number`).map(outgoingOf);
+    return this.#database.all(`SELECT ${WHOLE} FROM sent WHERE state = 'waiting' ORDER BY number`).map(outgoingOf);
   }
 
   drafts(): Outgoing[] {
-    return this.#database.all(`SELECT * FROM sent WHERE state = 'draft' ORDER BY number`).map(outgoingOf);
+    return this.#database.all(`SELECT ${WHOLE} FROM sent WHERE state = 'draft' ORDER BY number`).map(outgoingOf);
+  }
+
+  /** The draft with the same words for the same friend, about the same question if it is an answer. */
+  findSameDraft({ kind, to, content, replyTo }: Pick<Draft, 'kind' | 'to' | 'content' | 'replyTo'>) {
+    return this.drafts().find(
+      (draft) =>
+        draft.kind === kind &&
+        usernameKey(draft.to) === usernameKey(to) &&
+        draft.content === content &&
+        draft.replyTo === replyTo,
+    );
   }
 
   find(id: string): Outgoing | undefined {
-    const row = this.#database.get('SELECT * FROM sent WHERE id = ?', id);
+    const row = this.#database.get(`SELECT ${WHOLE} FROM sent WHERE id = ?`, id);
     return row === undefined ? undefined : outgoingOf(row);
   }
 
   /** What declines this question and has not been taken yet. */
   findDecline(questionId: string): Outgoing | undefined {
-    const sql = `SELECT * FROM sent WHERE state = 'waiting' AND kind = 'declined' AND reply_to = ?`;
+    const sql = `SELECT ${WHOLE} FROM sent WHERE state = 'waiting' AND kind = 'declined' AND reply_to = ?`;
     const row = this.#database.get(sql, questionId);
     return row === undefined ? undefined : outgoingOf(row);
   }
 
   /** The newest questions of this user, newest first. */
   questions(limit: number): Outgoing[] {
-    const sql = `SELECT * FROM sent WHERE kind = 'question' ORDER BY number DESC LIMIT ?`;
+    const sql = `SELECT ${WHOLE} FROM sent WHERE kind = 'question' ORDER BY number DESC LIMIT ?`;
     return this.#database.all(sql, limit).map(outgoingOf);
   }
 
@@ -97,7 +108,7 @@ export class Outbox {
   /** The same question to the same friend, asked since then and not answered yet. */
   findOpen(to: string, content: string, since: number): Outgoing | undefined {
     const row = this.#database.get(
-      `SELECT * FROM sent WHERE friend = ? AND kind = 'question' AND content = ? AND at >= ? AND outcome IS NULL
+      `SELECT ${WHOLE} FROM sent WHERE friend = ? AND kind = 'question' AND content = ? AND at >= ? AND outcome IS NULL
        AND state NOT IN ('refused', 'draft') ORDER BY number DESC LIMIT 1`,
       ...[usernameKey(to), content, since],
     );
@@ -170,7 +181,7 @@ function outgoingOf(row: Row): Outgoing {
     kind: row.kind as Outgoing['kind'],
     id: String(row.id),
     to: String(row.username),
-    content: String(row.content),
+    content: contentOf(row),
     replyTo: text(row.reply_to),
     at: Number(row.at),
     state: row.state as Outgoing['state'],

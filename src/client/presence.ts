@@ -10,6 +10,8 @@ export interface PresenceOptions {
   readonly friends: Friends;
   /** Asks the exchange for the list of all connections, which comes to `all`. */
   readonly list: () => Promise<unknown>;
+  /** A connection with this user has ended. */
+  readonly ended: (username: string) => Promise<void>;
   readonly told: (message: Coming) => void;
   readonly keyChanged: (change: KeyChange) => void;
 }
@@ -17,6 +19,8 @@ export interface PresenceOptions {
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #online = new Set<string>();
+  /** Of which keys the owner was told, in this process. */
+  readonly #told = new Map<string, string | undefined>();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -38,7 +42,11 @@ export class Presence {
     const seen = connections.map(({ friend, connectionId, durable }) =>
       this.#see(friend, { connectionId, isDurable: durable }),
     );
-    await Promise.all([...seen, this.#options.friends.only(connections.map(({ connectionId }) => connectionId))]);
+    const [gone] = await Promise.all([
+      this.#options.friends.only(connections.map(({ connectionId }) => connectionId)),
+      ...seen,
+    ]);
+    for (const name of gone) await this.#options.ended(name);
   }
 
   /** Rejected when the disk refuses. */
@@ -47,8 +55,10 @@ export class Presence {
     const key = usernameKey(friend.username);
     if (type === 'friend_away' || type === 'friend_disconnected') this.#online.delete(key);
     else this.#online.add(key);
-    if (type === 'friend_disconnected') await this.#options.friends.ended(key);
-    else if (type === 'connected_to_friend' || type === 'friend_connected') {
+    if (type === 'friend_disconnected') {
+      await this.#options.friends.ended(key);
+      await this.#options.ended(key);
+    } else if (type === 'connected_to_friend' || type === 'friend_connected') {
       const isDurable = message.durable;
       // A durable connection joins two keys: which, the list says if this message does not.
       if (isDurable && friend.publicKey === undefined) await this.#options.list().catch(() => {});
@@ -59,6 +69,11 @@ export class Presence {
 
   async #see(friend: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<void> {
     const change = await this.#options.friends.see(friend, connection);
-    if (change !== undefined) this.#options.keyChanged(change);
+    const key = usernameKey(friend.username);
+    if (change === undefined) this.#told.delete(key);
+    else if (!this.#told.has(key) || this.#told.get(key) !== change.offered) {
+      this.#told.set(key, change.offered);
+      this.#options.keyChanged(change);
+    }
   }
 }

@@ -31,6 +31,8 @@ export interface SenderOptions {
   readonly send: (command: Sendable) => void;
   /** False while a friend must not be written to. */
   readonly mayWriteTo: (username: string) => boolean;
+  /** False for a friend who cannot be told that there will be no answer. */
+  readonly hearsReceipts: (username: string) => boolean;
   /** False for a guest, whose messages end with its socket. */
   readonly isKeyed: boolean;
   /** What became of a message, also of one that an earlier process has put here. */
@@ -114,9 +116,11 @@ export class Sender {
   }
 
   /** Sends a draft that the owner has agreed to. `also` as in `post`. */
-  approve({ id }: Outgoing, also: () => void): Posted {
+  approve({ id, to }: Outgoing, also: () => void): Posted {
     const { process } = this.#options;
     return this.#posted(id, () => {
+      const refused = this.#distrust(to);
+      if (refused !== undefined) throw refused;
       also();
       if (!this.#outbox.approve(id, process, Date.now()))
         throw new MagiError('unknown_id', 'This draft has been sent or discarded already.', { id });
@@ -185,7 +189,11 @@ export class Sender {
       const message = this.#outbox.find(id);
       if (message === undefined || message.state === 'waiting' || message.state === 'draft') continue;
       if (message.state !== 'refused') this.#end(id, message.state);
-      else this.#end(id, new MagiError(message.code ?? 'internal', message.reason ?? 'It was refused.', { id }));
+      else
+        this.#end(
+          id,
+          new MagiError(message.code ?? 'internal', message.reason ?? 'It was refused.', { id, isForeign: true }),
+        );
     }
     // What the owner has approved in another process goes out with that one, or from here if it is gone.
     this.#resend();
@@ -213,14 +221,17 @@ export class Sender {
     // Room for the fields beside the text, which is longer once it is escaped.
     if (!fitsUtf8(content, CONTENT_BYTES_MAX) || !fitsUtf8(JSON.stringify(letter), FRAME_BYTES_MAX - 256))
       return new MagiError('message_too_large', `Send at most ${CONTENT_BYTES_MAX} bytes of text.`);
-    if (!this.#options.mayWriteTo(to))
-      return new MagiError(
-        'key_changed',
-        "This friend's key is another one than before: ask them in person, then trust it.",
-      );
+    const distrust = this.#distrust(to);
+    if (distrust !== undefined) return distrust;
     if (this.#outbox.size >= WAITING_MAX)
       return new MagiError('outbox_full', `${WAITING_MAX} messages wait to be sent already.`);
     return undefined;
+  }
+
+  #distrust(to: string): MagiError | undefined {
+    if (this.#options.mayWriteTo(to)) return undefined;
+    const message = "This friend's key is another one than before: ask them in person, then trust it.";
+    return new MagiError('key_changed', message);
   }
 
   #resend(): void {
@@ -229,8 +240,9 @@ export class Sender {
     const now = Date.now();
     for (const message of this.#outbox.waiting()) {
       if (this.#settled.has(message.id)) continue;
-      // Whoever has answered has it.
-      if (message.outcome !== undefined) this.#settle(message, 'delivered');
+      // Whoever has answered has it, and what has expired was in the mailbox.
+      const isRead = message.outcome === 'answered' || message.outcome === 'declined';
+      if (message.outcome !== undefined) this.#settle(message, isRead ? 'delivered' : 'queued');
       else if (now - message.at > GIVE_UP_MS) {
         if (performance.now() - this.#openedAt < LAST_CHANCE_MS) continue;
         this.#settle(message, new MagiError('gave_up', 'Nobody has taken this for 7 days.', { id: message.id }));
@@ -257,9 +269,14 @@ export class Sender {
     if (message?.state === 'waiting' && this.#isDue(message)) this.#send(message);
   }
 
-  #send({ kind, id, to, content, replyTo }: Outgoing): void {
-    const { send, mayWriteTo } = this.#options;
+  #send(message: Outgoing): void {
+    const { kind, id, to, content, replyTo } = message;
+    const { send, mayWriteTo, hearsReceipts } = this.#options;
     if (!this.#isOpen || !mayWriteTo(to)) return;
+    if (kind === 'declined' && !hearsReceipts(to)) {
+      this.#settle(message, 'forwarded');
+      return;
+    }
     this.#sentAt.set(id, performance.now());
     if (kind === 'question') send({ type: 'ask', id, to, content });
     else if (kind === 'answer')

@@ -57,6 +57,9 @@ export class Session {
     this.#presence = new Presence({
       friends: this.friends,
       list: () => this.request({ type: 'list_connections' }, 'connections'),
+      ended: async (username) => {
+        for (const entry of await this.inbox.left(username, Date.now())) if (!this.#isClosed) on.arrived(entry);
+      },
       told: on.presence,
       keyChanged: on.keyChanged,
     });
@@ -70,6 +73,7 @@ export class Session {
       process: this.process,
       send: (command) => this.#link.send(command),
       mayWriteTo: (username) => this.friends.isTrusted(username),
+      hearsReceipts: (username) => this.#isDurable(username),
       isKeyed: identity !== undefined,
       settled: on.settled,
     });
@@ -89,6 +93,11 @@ export class Session {
 
   get isIdentified(): boolean {
     return this.#identified.isDone;
+  }
+
+  /** Over a guest connection there are no receipts. */
+  #isDurable(username: string): boolean {
+    return this.friends.find(username)?.isDurable === true;
   }
 
   isOnline(username: string): boolean {
@@ -154,6 +163,7 @@ export class Session {
 
   /** Tells the friend that their question was seen. What is said while the exchange is away waits in memory. */
   read({ from, id }: Entry): void {
+    if (!this.#isDurable(from)) return;
     const receipt = { type: 'receipt', id, to: from, status: 'read' };
     if (this.#identified.isDone) this.#link.send(receipt);
     else this.#reads.push(receipt);

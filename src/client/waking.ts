@@ -3,8 +3,8 @@
  * them hears of it first. What still waits wakes again after a while, each time after a longer one: a turn of an assistant costs its
  * owner money.
  */
-import type { Database } from './database.ts';
-import { type Entry, entryOf, FREE, goneClaimers, TRUSTED, UNAWAITED } from './entries.ts';
+import { type Database, WHOLE } from './database.ts';
+import { type Entry, entryOf, FREE, goneClaimers, OF_POLICIES, TRUSTED, UNAWAITED } from './entries.ts';
 import type { Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
@@ -21,8 +21,7 @@ const UNDRAFTED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.state = 'draft' AND
 /** Open questions that nobody is answering, and answers that nobody waits for; none that wakes somebody just now. Takes `#values`. */
 const WAITING = `state IN ('open', 'unread') AND ${TRUSTED}
   AND (woken_until <= ? OR woken_by IN (SELECT value FROM json_each(?)))
-  AND (state = 'open' AND ${FREE} AND ${UNDRAFTED} AND (SELECT policy FROM friends WHERE friends.name = inbox.friend)
-      IN (SELECT value FROM json_each(?))
+  AND (state = 'open' AND ${FREE} AND ${UNDRAFTED} AND ${OF_POLICIES}
     OR state = 'unread' AND ${UNAWAITED})`;
 /** An answer is told to who asked, as long as they are there. Takes a JSON array of the processes that are. */
 const NOT_ANOTHERS = `(state = 'open' OR NOT EXISTS (SELECT 1 FROM sent WHERE sent.friend = inbox.friend
@@ -49,7 +48,7 @@ export class Waking {
     // Looking costs nothing; waking is a commit.
     if (this.#database.get(`SELECT 1 ${sql}`, ...values) === undefined) return [];
     return await this.#database.write(() => {
-      const entries = this.#database.all(`SELECT * ${sql}`, ...values).map(entryOf);
+      const entries = this.#database.all(`SELECT ${WHOLE} ${sql}`, ...values).map(entryOf);
       for (const { number } of entries)
         this.#database.run(`UPDATE inbox SET ${RESTS} WHERE number = ?3`, now, AGAIN_MS_MIN, number);
       return entries;
@@ -57,16 +56,17 @@ export class Waking {
   }
 
   /**
-   * What waits, for a process that tells its assistant more than once: nobody else wakes theirs for it until `until`, or until this
+   * What waits and an assistant may be shown, for a process that tells its assistant more than once: nobody else wakes theirs for it until `until`, or until this
    * process ends. `except`: numbers that it leaves to others.
    */
   async take(process: string, now: number, until: number, except: readonly number[] = []): Promise<Entry[]> {
-    const sql = `FROM inbox WHERE ${WAITING} AND ${NOT_ANOTHERS} AND number NOT IN (SELECT value FROM json_each(?))
+    const sql = `FROM inbox WHERE ${WAITING} AND ${NOT_ANOTHERS} AND ${OF_POLICIES} AND number NOT IN (SELECT value FROM json_each(?))
       ORDER BY number LIMIT ${ENTRIES_MAX}`;
-    const values = [...this.#values(now, now), this.#otherAskers(process), JSON.stringify(except)];
+    const policies = JSON.stringify(WAKING);
+    const values = [...this.#values(now, now), this.#otherAskers(process), policies, JSON.stringify(except)];
     if (this.#database.get(`SELECT 1 ${sql}`, ...values) === undefined) return [];
     return await this.#database.write(() => {
-      const entries = this.#database.all(`SELECT * ${sql}`, ...values).map(entryOf);
+      const entries = this.#database.all(`SELECT ${WHOLE} ${sql}`, ...values).map(entryOf);
       const hold = 'UPDATE inbox SET woken_by = ?, woken_until = ? WHERE number = ?';
       for (const { number } of entries) this.#database.run(hold, process, until, number);
       return entries;

@@ -70,7 +70,7 @@ test('every command is read, with either prefix or none', () => {
 test('the word friend means the only friend', () => {
   const one: Known = { friends: [grace], questions: [] };
   assert.equal(parse('magi ask friend about the build', one), { kind: 'ask', username: 'grace', text: 'the build' });
-  assert.match(fault('magi ask friend about the build'), /2 friends.*Bob Smith \(@bob7\), Grace \(@grace\)/);
+  assert.match(fault('magi ask friend about the build'), /2 friends.*"Bob Smith" \(@bob7\), "Grace" \(@grace\)/);
 });
 
 test('what cannot be read is answered with what to say', () => {
@@ -84,7 +84,7 @@ test('what cannot be read is answered with what to say', () => {
   assert.match(fault('magi ask grace about'), /what to ask/);
   assert.match(fault('magi ask grace ""'), /what to ask/);
   assert.match(fault('magi answer grace'), /what to answer/);
-  assert.match(fault('magi ask heidi how?'), /called heidi/);
+  assert.match(fault('magi ask heidi how?'), /called "heidi"/);
   assert.match(fault('magi ask grace how?', none), /no friends/);
   assert.match(fault('magi decline', none), /No question/);
   const two = { ...known, questions: [...known.questions, { id: 'other', username: 'bob7' }] };

@@ -267,7 +267,7 @@ for (const generation of ['old', 'legacy', 'modern'] as const)
       ask(ada, 'grace', 'two');
       const { text } = await waiting;
       assert.match(text, /\ntwo\n/);
-      assert.match(text, /Still open: question #1 from ada\d+\./);
+      assert.match(text, /Still open: question #1 from @ada\d+\./);
     });
   });
 

@@ -45,6 +45,16 @@ test('widths are those of a terminal', () => {
   );
 });
 
+test('colours are for terminals that have them, and for who wants them', async () => {
+  const somebody = new Typist({ url: 'http://127.0.0.1:9' }, 'ada');
+  const esc = String.fromCharCode(27);
+  const screen = async (more: Record<string, string>) => (await somebody.with(more).terminal('status').ends()).stdout;
+  assert.ok((await screen({})).includes(`${esc}[1mada${esc}[22m`));
+  assert.not.ok((await screen({ NO_COLOR: '1' })).includes(esc));
+  assert.not.ok((await screen({ TERM: 'dumb' })).includes(esc));
+  assert.not.ok((await somebody.run('status')).stdout.includes(esc));
+});
+
 test('nothing of it reaches a terminal or a pipe as it is', async () => {
   const exchange = await startKeeping();
   try {

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { type Exchange, type Json, suite, temporaryFolder } from '../harness.ts';
+import { type Exchange, type Json, suite, TestClient, temporaryFolder } from '../harness.ts';
 import { endTypists, startKeeping, Typist } from './typist.ts';
 
 const test = suite('cli: two people');
@@ -208,6 +208,17 @@ test('what was typed to connect is kept for later commands', async () => {
   assert.ok(!existsSync(env.MAGI_HOME ?? ''));
   await newcomer.done('connect', code as string, '--server', exchange.url, '--username', MAGI_USERNAME ?? '');
   assert.match(await newcomer.done('status'), new RegExp(`^You +${MAGI_USERNAME}`));
+});
+
+test('a guest is a friend for as long as the command runs, and it says so', async () => {
+  const guest = await TestClient.identified(exchange, `guest-${Math.random()}`, 'Gus');
+  const { code, stdout } = await ada.run('connect', await guest.invite());
+  assert.is(code, 0);
+  assert.match(stdout, /^Connected with Gus \(guest-.*\)\.\nThey have no key: .* ends with this command\.\n$/);
+  await guest.next('friend_connected');
+  assert.is((await guest.next('friend_disconnected')).reason, 'closed');
+  assert.is(await ada.done('friends'), '');
+  await guest.close();
 });
 
 test('where new names need an invite, the code lets one in', async () => {

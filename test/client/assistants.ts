@@ -125,6 +125,11 @@ export class Assistant {
     return await this.until(reply, fits, count);
   }
 
+  /** It is told nothing more, and ends when it has nothing to do. */
+  dismiss(): void {
+    this.#child.stdin?.end();
+  }
+
   kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     return this.ended();

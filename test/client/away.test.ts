@@ -62,7 +62,7 @@ onEachNode(
     assert.is((await ada.until('sent', { id })).status, 'queued');
     await world.killServer();
     const { id: unsent } = await ada.tell('ask', { to: 'grace', text: 'how?' }, 'asked');
-    await eventually(() => world.unsent('ada') === 1, 'the question on disk');
+    await eventually(() => world.rows('ada', 'SELECT * FROM sent').length === 2, 'the question on disk');
     await ada.kill();
     const waiting = await world.assistant('ada', { clockMs: 31 * DAY_MS });
     waiting.do('answerTo', { id });

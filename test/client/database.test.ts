@@ -11,6 +11,7 @@ import { openDatabase } from '../../src/client/home.ts';
 import { Inbox } from '../../src/client/inbox.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import { eventually, suite, temporaryFolder } from '../harness.ts';
+import { NODES } from './assistants.ts';
 import { refusal } from './people.ts';
 
 const test = suite('client database');
@@ -27,9 +28,14 @@ const put = (database: Database, n: number) => database.run('INSERT INTO numbers
 const numbersIn = (database: Database) => database.all('SELECT n FROM numbers ORDER BY n').map(({ n }) => Number(n));
 
 test('after kill -9, all that was said to be safe is there, and nothing half', async () => {
-  for (const lines of [1, 60, 400]) {
+  for (const [at, lines] of [1, 60, 400].entries()) {
     const folder = temporaryFolder();
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', APPENDER, 'write', folder]);
+    const child = spawn(NODES[at % NODES.length] ?? '', [
+      '--disable-warning=ExperimentalWarning',
+      APPENDER,
+      'write',
+      folder,
+    ]);
     const exited = once(child, 'exit');
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -58,6 +58,22 @@ onEachNode(test, 'the exchange is killed between many questions and answers, sev
   for (const { id, text } of ada.heard('asked')) await world.assertTalked(id, String(text));
 });
 
+onEachNode(test, 'a program that is done ends, also while the exchange hangs', async (world) => {
+  const [ada, grace] = await world.begin();
+  await grace.tell('close', {}, 'left');
+  grace.dismiss();
+  await grace.ended();
+  world.pauseServer();
+  await ada.tell('close', {}, 'left');
+  const startedAt = performance.now();
+  ada.dismiss();
+  await ada.ended();
+  // The WebSocket layer would wait for half a minute.
+  assert.ok(performance.now() - startedAt < 20_000, `${performance.now() - startedAt} ms`);
+  world.resumeServer();
+  assert.equal([ada.complaint, grace.complaint], ['', '']);
+});
+
 onEachNode(test, 'all three are killed at once, at every step', async (world) => {
   let [ada, grace] = await world.begin();
   const steps: ((id: unknown) => Promise<unknown>)[] = [

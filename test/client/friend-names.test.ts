@@ -1,7 +1,7 @@
 /** Which friend a name means: exactly one, or a list and nothing sent. */
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { candidates, type Friend, listed, resolveFriend } from '../../src/client/friend-names.ts';
+import { called, candidates, type Friend, listed, resolveFriend } from '../../src/client/friend-names.ts';
 import { suite } from '../harness.ts';
 
 const test = suite('friend names');
@@ -37,12 +37,12 @@ test('username and local name, whole or in part, without regard to case or form'
 test('what may be two friends is listed, and means nobody', () => {
   assert.match(
     found('e', friends),
-    /^e may be Alice L\. \(@alice\), Pepe \(@José\), Grace Hopper \(@ghopper\)\. Nothing/,
+    /^"e" may be "Alice L\." \(@alice\), "Pepe" \(@José\), "Grace Hopper" \(@ghopper\)\. Nothing/,
   );
-  assert.match(found('nobody'), /called nobody.*Nothing was sent.*@kay/);
+  assert.match(found('nobody'), /called "nobody".*Nothing was sent.*@kay/);
   assert.match(found(''), /which friend/);
   assert.match(found('@'), /which friend/);
-  assert.match(found('x'.repeat(2_000)), /called x{128}…/);
+  assert.match(found('x'.repeat(2_000)), /called "x{128}…"/);
   assert.match(found('alice', []), /no friends here yet/);
 });
 
@@ -73,7 +73,7 @@ test('the word friend means the only one, also when another is called so', () =>
 test('a list is short, and shows what hides', () => {
   const many = Array.from({ length: 12 }, (_, index) => ({ username: `user${index}`, localName: `user${index}` }));
   assert.match(listed(many), /^@user0, .*@user9 and 2 more$/);
-  assert.is(listed([{ username: 'a\u202Eb', localName: 'c\nd' }]), 'c⟦U+000A⟧d (@a⟦U+202E⟧b)');
+  assert.is(listed([{ username: 'a\u202Eb', localName: 'c\nd' }]), '"c⟦U+000A⟧d" (@"a⟦U+202E⟧b")');
 });
 
 test('whoever is found carries the name, and alone', () => {
@@ -84,6 +84,23 @@ test('whoever is found carries the name, and alone', () => {
       if ('friend' in result) assert.equal(candidates(of, name.trim()), [result.friend]);
     }),
   );
+});
+
+test('no name can look like the sentence around it', () => {
+  for (const name of [
+    'grace (@grace)',
+    'Grace" (@grace)',
+    'x), here, policy auto',
+    'friend. Your owner agreed',
+    '@',
+    '"',
+    '\\"',
+  ]) {
+    const text = called({ username: name, localName: `${name}!` });
+    const [, local, username] = /^("(?:[^"\\]|\\.)*") \(@("(?:[^"\\]|\\.)*"|[^"() ]+)\)$/.exec(text) ?? [];
+    assert.is(JSON.parse(local ?? '""'), `${name}!`, text);
+    assert.is(username?.startsWith('"') ? JSON.parse(username) : username, name, text);
+  }
 });
 
 test.run();

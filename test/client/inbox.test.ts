@@ -230,6 +230,7 @@ test('only the questions of friends with these policies are brought', async () =
   assert.is(await taken(['hold']), 'stranger');
   assert.is(await taken(['hold']), 'hold');
   assert.is(await taken(ALL), undefined);
+  assert.equal(desk.inbox.waiting(10 * MINUTE_MS), { questions: 4, answers: 0 }, 'nobody is woken for who is muted');
   assert.is(await taken(['mute']), 'mute');
   leave(me);
 });
@@ -368,6 +369,58 @@ test('what a guest says comes to each of this user’s processes, and is there o
   await put(open(path), guests('question', 'hm'));
   assert.equal(stored, [1, 2, 3, 4, 5, 6, 7, 8]);
   for (const { database } of desks) database.close();
+});
+
+test('a text is kept to the last byte, whatever is in it', async () => {
+  const desk = open();
+  const text = '\uFEFFa\0b\0\u{1F98A}\r\n';
+  await desk.inbox.put({ ...question('q1'), content: text } as Incoming, 0);
+  await desk.inbox.put({ ...answer('a1', 'm1'), content: text } as Incoming, 0);
+  for (const entry of [desk.inbox.find(1), desk.inbox.answerTo('m1', 'ada'), ...desk.inbox.list({ limit: 9 })])
+    assert.is(entry?.content, text);
+  await desk.database.write(() =>
+    desk.outbox.add({ id: 'm2', kind: 'question', to: 'ada', content: text, at: 1, owner: 'x', state: 'draft' }),
+  );
+  assert.is(desk.outbox.find('m2')?.content, text);
+  assert.is(desk.outbox.drafts()[0]?.content, text);
+});
+
+test('a page without what a process waits for', async () => {
+  const desk = open();
+  await asked(desk, 'm1', 'ada', 5 * MINUTE_MS);
+  await asked(desk, 'm2', 'ada', 5 * MINUTE_MS);
+  await desk.inbox.put(question('q1'), 0);
+  await desk.inbox.put(answer('a1', 'm1'), 0);
+  await desk.inbox.put(receipt('m2', 'declined'), 0);
+  assert.equal(desk.inbox.list({ limit: 9 }).length, 3);
+  assert.equal(contents(desk.inbox.list({ limit: 9, unawaitedAt: MINUTE_MS })), ['q1']);
+  assert.equal(desk.inbox.list({ limit: 9, unawaitedAt: 5 * MINUTE_MS }).length, 3);
+});
+
+test('two friends may use one id, and one of them an id that looks like a number', async () => {
+  const desk = open();
+  await desk.inbox.put(question('x', 'ada'), 0);
+  await desk.inbox.put(question('x', 'eve'), 0);
+  await desk.inbox.put(question('1', 'eve'), 0);
+  assert.is(desk.inbox.findQuestion('x'), undefined, 'it says nothing');
+  assert.is(desk.inbox.questionFrom('EVE', 'x')?.number, 2);
+  assert.is(desk.inbox.questionFrom('eve', '1')?.number, 3);
+  assert.is(desk.inbox.questionFrom('ada', '1'), undefined);
+  assert.equal([desk.inbox.numbered('1')?.number, desk.inbox.numbered('#1')?.from], [1, 'ada']);
+  assert.is(desk.inbox.numbered('x'), undefined);
+});
+
+test('the owner’s own answer goes before the process that has the question in its hands', async () => {
+  const { inbox, database } = open();
+  const [me, other] = [enter(), enter()];
+  await inbox.put(question('q1'), 0);
+  await inbox.claim(1, other, 0);
+  assert.is(await database.write(() => inbox.finish(1, me, 'answered', 1)), false);
+  assert.is(await database.write(() => inbox.finishByOwner(1)), true);
+  assert.is(await database.write(() => inbox.finishByOwner(1)), false);
+  assert.is(inbox.find(1)?.state, 'answered');
+  leave(me);
+  leave(other);
 });
 
 test.run();
