@@ -112,7 +112,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       hook: {
         type: 'string',
         takes: 'stop|start',
-        meaning: 'as the hook of an assistant when a turn ends, or a session begins; setup writes them',
+        meaning: 'as a hook of an assistant, which setup writes',
       },
     },
     more: [
