@@ -112,7 +112,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       hook: {
         type: 'string',
         takes: 'stop|start',
-        meaning: 'as the hook of an assistant when a turn ends, or a session begins; setup writes them',
+        meaning: 'as a hook of an assistant, which setup writes',
       },
     },
     more: [
@@ -180,7 +180,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   setup: {
     words: 'claude|cursor|vscode|codex',
     count: [1, 1],
-    summary: 'writes the configuration of your assistant, after showing it',
+    summary: 'configures your assistant, after showing the change',
     options: {
       name: { type: 'string', takes: 'NAME', meaning: 'who you are there, as --username' },
       project: { type: 'boolean', meaning: 'only for the project in this folder' },
