@@ -180,7 +180,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   setup: {
     words: 'claude|cursor|vscode|codex',
     count: [1, 1],
-    summary: 'writes the configuration of your assistant, after showing it',
+    summary: 'configures your assistant, after showing the change',
     options: {
       name: { type: 'string', takes: 'NAME', meaning: 'who you are there, as --username' },
       project: { type: 'boolean', meaning: 'only for the project in this folder' },
