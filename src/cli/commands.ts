@@ -180,7 +180,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   setup: {
     words: 'claude|cursor|vscode|codex',
     count: [1, 1],
-    summary: "writes your assistant's configuration",
+    summary: 'configures your assistant, after showing the change',
     options: {
       name: { type: 'string', takes: 'NAME', meaning: 'who you are there, as --username' },
       project: { type: 'boolean', meaning: 'only for the project in this folder' },
@@ -188,9 +188,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       yes: { type: 'boolean', short: 'y', meaning: 'do not ask' },
     },
     more: [
-      'It shows each change, asks, keeps what the file was beside it, and looks at',
-      'every link. Several assistants share your folder. With --remove your name, key',
-      'and messages stay; leave removes them.',
+      'It shows each change, asks, keeps what the file was beside it, and looks at every link. Several assistants share your folder.',
+      'With --remove your name, key and messages stay; leave removes them.',
     ],
     run: async (call) => (await import('./setup-assistant.ts')).setUp(call),
   },

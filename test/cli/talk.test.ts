@@ -180,7 +180,7 @@ test('a part of a name means the only friend who has it', async () => {
   const gregor = new Typist(exchange, `${grace.env.MAGI_USERNAME}-too`, { MAGI_NICKNAME: 'Gregor' });
   await grace.befriend(ada);
   await gregor.befriend(ada);
-  assert.match(await ada.refused(1, 'ask', 'gr', 'Who?'), /gr may be /);
+  assert.match(await ada.refused(1, 'ask', 'gr', 'Who?'), /"gr" may be /);
   assert.match(await ada.done('ask', 'greg', 'You?', '--no-wait'), /Gregor is away/);
 });
 

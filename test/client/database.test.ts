@@ -118,6 +118,31 @@ test('what the disk refuses undoes everything of this turn, and the next turn is
   database.close();
 });
 
+test('also on a Node that does not tell whether a transaction is going on, as before 22.16', async () => {
+  const sqlite = process.getBuiltinModule('node:sqlite');
+  const { DatabaseSync } = sqlite;
+  sqlite.DatabaseSync = new Proxy(DatabaseSync, {
+    construct: (_, [path]) =>
+      new Proxy(new DatabaseSync(path), {
+        get(file, name) {
+          if (name === 'isTransaction') return undefined;
+          const value = Reflect.get(file, name, file) as unknown;
+          return typeof value === 'function' ? value.bind(file) : value;
+        },
+      }),
+  });
+  try {
+    const database = withNumbers();
+    await database.write(() => put(database, 1));
+    assert.is(await refusal(database.write(() => put(database, 1))), 'storage_failed');
+    await database.write(() => put(database, 2));
+    assert.equal(numbersIn(database), [1, 2]);
+    database.close();
+  } finally {
+    sqlite.DatabaseSync = DatabaseSync;
+  }
+});
+
 test('what may wait is written with the next commit, after a moment, or at the end', async () => {
   const path = join(temporaryFolder(), 'file');
   const [database, other] = [withNumbers(path), withNumbers(path)];
