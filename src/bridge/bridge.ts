@@ -207,10 +207,11 @@ export class Bridge {
     const beat = setInterval(() => tick('Waiting for a question or an answer.'), TICK_MS);
     try {
       for (;;) {
+        // Who has given up must not be handed what nobody would see then.
         const left = signal.aborted ? 0 : end - Date.now();
-        const said = await this.reading.next(left > 0);
+        const said = signal.aborted ? undefined : await this.reading.next(left > 0);
         if (said !== undefined) return said;
-        const word = milliseconds > 0 ? this.client.wakes.take('inbox') : undefined;
+        const word = milliseconds > 0 && !signal.aborted ? this.client.wakes.take('inbox') : undefined;
         if (word !== undefined || left <= 0) {
           const text = word === undefined ? 'Nothing waits.' : wakeSentence(word);
           return { text, data: { status: 'ok', messages: [], open: [], news: [], more: 0 } };

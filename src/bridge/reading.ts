@@ -31,8 +31,6 @@ interface Gathered {
   /** Open questions that this session has been shown before. */
   readonly named: Entry[];
   readonly news: string[];
-  /** Numbers that are not news after this. */
-  readonly read: number[];
   /** Bytes of friends' text that still fit. */
   room: number;
 }
@@ -81,7 +79,7 @@ export class Reading {
     const envelope = this.#envelope(entry, offset);
     if (envelope === undefined) return refused('The message has no part that begins there.');
     // Whoever reads an open question may answer it next; if another one is answering it, reading does no harm.
-    await this.#isOurs(entry);
+    if (entry.state === 'open' || entry.state === 'unread') await this.#isOurs(entry);
     this.fetched(entry);
     return { text: envelopeText(envelope), data: { status: 'ok', messages: [envelope] } };
   }
@@ -91,7 +89,7 @@ export class Reading {
    * nobody waits for. Undefined if nothing does. `onlyNews`: also if this session has been shown all of it.
    */
   async next(onlyNews: boolean): Promise<Said | undefined> {
-    const gathered: Gathered = { envelopes: [], named: [], news: [], read: [], room: TEXT_BYTES_MAX };
+    const gathered: Gathered = { envelopes: [], named: [], news: [], room: TEXT_BYTES_MAX };
     let more = 0;
     try {
       for (const entry of this.#waiting()) if (more > 0 || !(await this.#gather(entry, gathered))) more++;
@@ -99,7 +97,6 @@ export class Reading {
       // The disk refuses. What this session was given already is told all the same.
       if (gathered.envelopes.length === 0) throw error;
     }
-    this.#client.markRead(...gathered.read);
     const { envelopes, named, news } = gathered;
     if (envelopes.length + news.length + (onlyNews ? 0 : named.length) === 0) return undefined;
     return this.#result(gathered, more);
@@ -127,7 +124,7 @@ export class Reading {
   async #gather(entry: Entry, gathered: Gathered): Promise<boolean> {
     const { number, kind, from } = entry;
     if (kind === 'receipt') {
-      gathered.read.push(number);
+      if (!(await this.#isOurs(entry))) return true;
       // Only whom a question was asked can refuse it; anybody can say that they do.
       const question = this.#client.session.outbox.find(entry.id);
       if (question?.kind !== 'question' || usernameKey(question.to) !== usernameKey(from)) return true;
@@ -151,7 +148,6 @@ export class Reading {
     gathered.room -= bytes;
     this.#shown.add(number);
     if (kind === 'question') this.#client.session.read(entry);
-    else gathered.read.push(number);
     this.fetched(entry);
     return true;
   }
@@ -175,9 +171,9 @@ export class Reading {
     };
   }
 
-  /** An answer is news for whoever looks; a question belongs to one process. */
+  /** An answer is news for whoever looks first; a question belongs to one process. */
   async #isOurs(entry: Entry): Promise<boolean> {
-    if (entry.kind !== 'question') return true;
+    if (entry.kind !== 'question') return await this.#client.session.inbox.take(entry.number);
     try {
       await this.#client.question(`#${entry.number}`);
       return true;

@@ -183,6 +183,12 @@ export class Inbox {
     });
   }
 
+  /** As `read`, by whoever is first: false if it was read already. Fulfilled when that is safe. */
+  take(number: number): Promise<boolean> {
+    const sql = `UPDATE inbox SET state = 'read' WHERE number = ? AND state = 'unread'`;
+    return this.#database.write(() => this.#database.run(sql, number) === 1);
+  }
+
   /** How much waits for somebody to look at it: open questions that nobody is answering, and what nobody waits for. */
   waiting(now: number, policies: readonly Policy[] = POLICIES): { questions: number; answers: number } {
     const row = this.#database.get(
