@@ -186,17 +186,6 @@ export class Stranger {
   }
 }
 
-/** Takes what waits in the inbox, all of it. */
-async function readAll(one: Assistant): Promise<Shown[]> {
-  const all: Shown[] = [];
-  for (;;) {
-    const { data } = await one.call('magi_inbox');
-    const messages = data.messages as Shown[];
-    all.push(...messages);
-    if (messages.length === 0 || data.more === 0) return all;
-  }
-}
-
 /** The next messages, waited for. */
 export async function nextShown(one: Assistant): Promise<Shown[]> {
   const { data } = await one.call('magi_inbox', { wait_seconds: 20 });
