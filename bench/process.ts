@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const BUNDLE = join(ROOT, 'dist/magi-exchange.mjs');
+/** What `npm run build -- --binary` makes. */
+const BINARY = join(ROOT, 'dist/magi-exchange');
 const START_MS_MAX = 20_000;
 
 /** CPU time of all threads of a process, to the nanosecond of the scheduler. */
@@ -36,6 +38,8 @@ export function residentBytes(pid: number): number {
 export interface Row {
   readonly name: string;
   readonly dialect: string;
+  /** Instead of this Node. */
+  readonly program?: string;
   /** Arguments of Node, from the root of the repository. */
   readonly args: readonly string[];
   readonly env?: Record<string, string>;
@@ -60,6 +64,13 @@ export const ROWS: readonly Row[] = [
   { name: 'socketio', dialect: 'socketio', args: ['bench/rows/socketio.ts'] },
 ];
 
+/** The exchange as an executable, if one was built: for the time that it takes to start. */
+export function binaryRow(): Row | undefined {
+  return existsSync(BINARY)
+    ? { name: 'executable', dialect: 'json', program: BINARY, args: [], env: EXCHANGE_ENV }
+    : undefined;
+}
+
 export interface Server {
   readonly port: number;
   readonly pid: number;
@@ -77,9 +88,14 @@ process.on('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
 
 /** A child process that ends with this one. */
-export function start(args: readonly string[], env: Record<string, string>, output: 'pipe' | number): ChildProcess {
+export function start(
+  args: readonly string[],
+  env: Record<string, string>,
+  output: 'pipe' | number,
+  program = process.execPath,
+): ChildProcess {
   const { PATH = '', HOME = '', TMPDIR = tmpdir() } = process.env;
-  const child = spawn(process.execPath, args, {
+  const child = spawn(program, args, {
     cwd: ROOT,
     env: { PATH, HOME, TMPDIR, ...env },
     stdio: ['ignore', output, 'inherit'],
@@ -97,7 +113,7 @@ export async function startRow(row: Row): Promise<Server> {
   scratch.folder ??= mkdtempSync(join(tmpdir(), 'magi-bench-'));
   const log = join(scratch.folder, `${row.name}.log`);
   const startedAt = performance.now();
-  const child = start(row.args, row.env ?? {}, openSync(log, 'w'));
+  const child = start(row.args, row.env ?? {}, openSync(log, 'w'), row.program);
   const exited = new Promise<void>((resolve) => child.on('exit', () => resolve()));
   for (;;) {
     const line = existsSync(log) ? /^.*"event":"started".*$/m.exec(readFileSync(log, 'utf8'))?.[0] : undefined;

@@ -7,12 +7,12 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Idle, measureIdle, openFilesMax } from './idle.ts';
-import { BUNDLE, ROWS, type Row, start, startRow } from './process.ts';
+import { BUNDLE, binaryRow, ROWS, type Row, start, startRow } from './process.ts';
 import { type Effort, type Figures, median, relay, relayTable, SETTINGS, table } from './relay.ts';
 
 const USAGE = `usage: node bench/run.ts [options]
   --quick               one short round, fewer idle clients: to see that it works, not to quote
-  --only relay,keyed,idle,parts,start,store
+  --only relay,keyed,idle,parts,start,store,viewers
   --rows exchange,floor,ws,socketio
   --pairs N             pairs of guests (100)
   --seconds N           measured seconds of each round (5)
@@ -23,7 +23,7 @@ const USAGE = `usage: node bench/run.ts [options]
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'relay,keyed,idle,start,parts,store' },
+    only: { type: 'string', default: 'relay,keyed,idle,start,parts,store,viewers' },
     rows: { type: 'string', default: ROWS.map(({ name }) => name).join() },
     pairs: { type: 'string', default: '100' },
     seconds: { type: 'string' },
@@ -59,13 +59,13 @@ const machine = {
   node: process.version,
   openFilesMax: openFilesMax(),
 };
-const result: { machine: typeof machine; effort: Effort; relay: Figures[]; idle: Idle[]; startMilliseconds?: number } =
-  {
-    machine,
-    effort,
-    relay: [],
-    idle: [],
-  };
+const result = {
+  machine,
+  effort,
+  relay: [] as Figures[],
+  idle: [] as Idle[],
+  startMilliseconds: {} as Record<string, number>,
+};
 const asked: string[] = [];
 
 function buildIfMissing(): void {
@@ -110,17 +110,22 @@ async function idle(): Promise<void> {
     );
 }
 
-async function startTime(row: Row): Promise<void> {
-  const times: number[] = [];
-  for (let round = 0; round < 5; round++) {
-    const server = await startRow(row);
-    times.push(server.startMilliseconds);
-    await server.stop();
+/** How long the one file and, if there is one, the executable take. The first start, which may have to unpack, is not counted. */
+async function startTimes(exchange: Row): Promise<void> {
+  const binary = binaryRow();
+  for (const row of binary === undefined ? [exchange] : [exchange, binary]) {
+    const times: number[] = [];
+    for (let round = 0; round < 12; round++) {
+      const server = await startRow(row);
+      if (round > 0) times.push(server.startMilliseconds);
+      await server.stop();
+    }
+    result.startMilliseconds[row.name] = median(times);
+    asked.push(
+      `from the start of the process until it listens, ${row.name}: ${Math.round(median(times))} ms, median of ${times.length}, ${Math.round(Math.min(...times))} to ${Math.round(Math.max(...times))} (asked: at most 150)`,
+    );
   }
-  result.startMilliseconds = median(times);
-  asked.push(
-    `from the start of the process until the exchange listens: ${Math.round(result.startMilliseconds)} ms, median of 5`,
-  );
+  if (binary === undefined) asked.push('no executable was measured: npm run build -- --binary makes it');
 }
 
 async function parts(file: string, options: readonly string[] = []): Promise<void> {
@@ -134,12 +139,13 @@ console.log(
 );
 if (only.some((part) => part !== 'parts' && part !== 'store')) buildIfMissing();
 const exchange = rows.find(({ name }) => name === 'exchange');
-if (only.includes('start') && exchange !== undefined) await startTime(exchange);
+if (only.includes('start') && exchange !== undefined) await startTimes(exchange);
 if (only.includes('relay')) await measureRelay();
 if (only.includes('keyed'))
   await parts('bench/keyed.ts', ['--rounds', `${effort.rounds}`, '--seconds', `${effort.seconds}`, '--warm', '4']);
 if (only.includes('idle')) await idle();
 if (only.includes('parts')) await parts('bench/parts.ts');
 if (only.includes('store')) await parts('bench/store.ts');
+if (only.includes('viewers')) await parts('bench/viewers.ts', flags.quick ? ['--rounds', '1', '--seconds', '3'] : []);
 if (asked.length > 0) console.log(`\n${asked.join('\n')}`);
 if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(result, null, 2)}\n`);

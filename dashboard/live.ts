@@ -1,4 +1,5 @@
 /** The feed of numbers: one WebSocket to /live, and what happens when it is gone (PROTOCOL.md, part 6). */
+import type { Point } from './history.ts';
 
 export interface User {
   /** A letter or digit, or `•`. */
@@ -35,7 +36,11 @@ export interface Stats {
   refusedCodes?: number;
   wrongCodesLocked?: boolean;
   errors?: Record<string, number>;
-  warnings?: string[];
+  /** Identified; all of them, also those that are not listed. */
+  users?: number;
+  guests?: number;
+  notices?: string[];
+  latest?: (readonly [step: number, ...Point])[];
 }
 
 /** The exchange's own "now": what it says of times is compared with its clock, not with the reader's. */

@@ -1,6 +1,6 @@
 /** The list of log entries: what is kept, what is shown, and holding it still to read it (PROTOCOL.md, part 7). */
 import { make, part, say } from './dom.ts';
-import { count, timeOfDayMs } from './words.ts';
+import { count, plural, timeOfDayMs } from './words.ts';
 
 export interface Entry {
   /** ms since the epoch */
@@ -34,6 +34,8 @@ const level = part('level', HTMLSelectElement);
 const search = part('search', HTMLInputElement);
 const pause = part('pause', HTMLButtonElement);
 const copy = part('copy', HTMLButtonElement);
+const found = part('found');
+const foundSaid = part('found-said');
 
 export interface Log {
   add(entry: Entry, text: string): void;
@@ -78,6 +80,7 @@ export function createLog(): Log {
     waitingCount = 0;
     while (list.childElementCount > ROWS_MAX) list.firstElementChild?.remove();
     empty.hidden = list.childElementCount > 0;
+    say(found, plural(list.childElementCount, 'entry', 'entries'));
     if (atEnd) scroll.scrollTop = scroll.scrollHeight;
   }
 
@@ -91,6 +94,8 @@ export function createLog(): Log {
     flush();
     scroll.scrollTop = scroll.scrollHeight;
     setPaused(wasPaused);
+    // Said only for a question that was asked: not with every entry that comes in.
+    say(foundSaid, found.textContent ?? '');
   }
 
   function setPaused(now: boolean): void {

@@ -1,9 +1,12 @@
 /** The dashboard: what the exchange pushes once a second, shown; and a way to its log for whoever runs it. */
 import { followAgain, startAdmin } from './admin.ts';
-import { showOnCharts } from './charts.ts';
-import { part, say } from './dom.ts';
+import { drawCharts, drawHistory, startRanges } from './charts.ts';
+import { make, part, say } from './dom.ts';
+import { keepLatest } from './history.ts';
 import { type Stats, watchExchange } from './live.ts';
+import { showNotices, startNotices } from './notices.ts';
 import { showNumbers } from './numbers.ts';
+import { showRefusals } from './refusals.ts';
 import { showUsers } from './users.ts';
 import { count, timeOfDay } from './words.ts';
 
@@ -31,8 +34,12 @@ const feed = watchExchange({
     version = stats.version;
     if (page.dataset.state !== 'live') becomeLive();
     pushedAt = Date.now();
-    showNumbers(stats, showOnCharts(stats));
+    keepLatest(stats.latest ?? []);
+    drawCharts();
+    showNumbers(stats);
     showUsers(stats);
+    showRefusals(stats);
+    showNotices(stats);
     // The arc of the sign is lit while something is said.
     page.dataset.talk = String(stats.messagesPerSecond > 0);
     document.title = title(stats);
@@ -53,19 +60,26 @@ const feed = watchExchange({
 });
 
 part('try-now').addEventListener('click', () => feed.tryNow());
+startRanges();
+startNotices();
 startAdmin();
+drawHistory();
 
 function becomeLive(): void {
   const returned = pushedAt !== undefined;
   become('live', 'Live');
   cutOff.hidden = true;
   say(cutOffWhat, '');
-  if (returned) followAgain();
+  if (!returned) return;
+  drawHistory();
+  followAgain();
 }
 
 function become(next: State, words: string): void {
   page.dataset.state = next;
-  say(state, next === 'cut' && pushedAt !== undefined ? `${words} at ${timeOfDay(pushedAt)}` : words);
+  // New elements, since the old ones would be seen to move.
+  const text = next === 'cut' && pushedAt !== undefined ? `${words} at ${timeOfDay(pushedAt)}` : words;
+  state.replaceChildren(make('span', 'dot'), make('span', '', text));
 }
 
 function title({ liveClients, messagesPerSecond }: Stats): string {

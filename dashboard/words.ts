@@ -69,6 +69,11 @@ export function moment(ms: number): string {
   return day.format(ms);
 }
 
+/** 07:42:31 */
+export function timeOfDaySeconds(ms: number): string {
+  return clock.format(ms);
+}
+
 /** 07:42 */
 export function timeOfDay(ms: number): string {
   return clock.format(ms).slice(0, 5);

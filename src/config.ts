@@ -94,6 +94,9 @@ const SETTINGS = {
   ),
   LOG_LEVEL: oneOf(['debug', 'info', 'warn', 'error', 'silent'], 'info', 'the least important entries that are logged'),
   LOG_FORMAT: oneOf(['json', 'pretty'], 'json', 'json lines, or readable ones (the default on a terminal)'),
+  LOG_FILE: text('', 'a file', 'the file to which the log goes instead of standard output'),
+  LOG_FILE_BYTES: whole(10_485_760, 0, 2 ** 40, 'bytes after which LOG_FILE is rotated; 0: never'),
+  LOG_FILES: whole(5, 1, 1_000, 'log files that are kept: LOG_FILE, and the older LOG_FILE.1 and so on'),
   QUESTIONS_PER_MINUTE: limit(DEFAULT_LIMITS.questionsPerMinute, 'questions a minute for a user'),
   COMMANDS_PER_MINUTE: limit(DEFAULT_LIMITS.commandsPerMinute, 'other commands a minute for a client'),
   FRAMES_PER_SECOND: limit(DEFAULT_LIMITS.framesPerSecond, 'frames a second for a client, ten times as many at once'),
@@ -181,7 +184,8 @@ export function readConfig(environment: NodeJS.ProcessEnv, isTerminal: boolean):
     if (read[name] === undefined)
       throw new OperatorError(`${name} is ${JSON.stringify(value)}: it takes ${setting.takes}.`);
   }
-  if (isTerminal && (given.LOG_FORMAT?.trim() ?? '') === '') read.LOG_FORMAT = 'pretty';
+  const toTerminal = isTerminal && read.LOG_FILE === '';
+  if (toTerminal && (given.LOG_FORMAT?.trim() ?? '') === '') read.LOG_FORMAT = 'pretty';
   const values = read as Values;
   if ((values.TLS_CERT === '') !== (values.TLS_KEY === ''))
     throw new OperatorError('TLS_CERT and TLS_KEY go together: set both, or neither.');

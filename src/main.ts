@@ -17,6 +17,10 @@ async function main([command = PROGRAM === 'magi' ? '--help' : 'serve', ...args]
       if (args.length > 1) throw new UsageError('demo takes one URL at most.');
       await (await import('./cli/demo.ts')).demo(args[0]);
       return undefined;
+    case 'health':
+      if (args.length > 1) throw new UsageError('health takes one URL at most.');
+      await (await import('./cli/health.ts')).health(args[0]);
+      return undefined;
     case 'users': {
       const [flag, name, ...rest] = args;
       if (flag !== undefined && (flag !== '--find' || name === undefined))

@@ -110,6 +110,23 @@ const SETTINGS: Readonly<Record<SettingName, Row>> = {
     ],
     ['text', 'colour'],
   ],
+  LOG_FILE: anyText('', 'logs/server.log'),
+  LOG_FILE_BYTES: [
+    10 * 1024 ** 2,
+    [
+      ['0', 0],
+      ['1099511627776', 2 ** 40],
+    ],
+    [...NO_NUMBERS, '1099511627777', '10 MiB'],
+  ],
+  LOG_FILES: [
+    5,
+    [
+      ['1', 1],
+      ['1000', 1_000],
+    ],
+    [...NO_NUMBERS, '0', '1001'],
+  ],
   QUESTIONS_PER_MINUTE: limit(10),
   COMMANDS_PER_MINUTE: limit(120),
   FRAMES_PER_SECOND: limit(50),
@@ -255,6 +272,9 @@ test('on a terminal the log is readable, unless it is told otherwise', () => {
   assert.is(read({}, true).LOG_FORMAT, 'pretty');
   assert.is(read({ LOG_FORMAT: '' }, true).LOG_FORMAT, 'pretty');
   assert.is(read({ LOG_FORMAT: 'json' }, true).LOG_FORMAT, 'json');
+  // A file is not a terminal, whatever else the exchange was started from.
+  assert.is(read({ LOG_FILE: 'server.log' }, true).LOG_FORMAT, 'json');
+  assert.is(read({ LOG_FILE: 'server.log', LOG_FORMAT: 'pretty' }, true).LOG_FORMAT, 'pretty');
 });
 
 test('settings that go together are refused alone', () => {

@@ -51,9 +51,9 @@ interface Source {
   readonly imports: readonly string[];
 }
 
-function sourcesUnder(folder: string): Source[] {
+function sourcesUnder(folder: string, ending = '.ts'): Source[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.ts'))
+    .filter((path) => path.endsWith(ending))
     .map((path) => {
       const file = posix.join(folder, path);
       const text = readFileSync(join(ROOT, file), 'utf8');
@@ -109,6 +109,7 @@ test('the environment is read in config.ts, and where the cache folder is found'
   assert.equal(readers.sort(), [
     'src/cli/bridge.ts',
     'src/cli/demo.ts',
+    'src/cli/health.ts',
     'src/cli/kept.ts',
     'src/cli/setup-assistant.ts',
     'src/cli/setup.ts',
@@ -118,6 +119,14 @@ test('the environment is read in config.ts, and where the cache folder is found'
   ]);
   for (const { path, text } of sources.filter(({ path }) => path !== 'src/server/native.ts'))
     assert.not.match(text, /process\.env\.\w|\} = process\.env/, path);
+});
+
+test('the sources can be bundled as CommonJS, which the executable needs', () => {
+  for (const { path, text } of sources) {
+    assert.not.match(text, /^(\S.* )?await /m, `${path} awaits at its top level`);
+    // The build replaces page.ts.
+    if (path !== 'src/server/page.ts') assert.not.match(text, /import\.meta/, path);
+  }
 });
 
 test('no imports go round in a circle', () => {
@@ -141,9 +150,18 @@ test('no imports go round in a circle', () => {
   for (const { path } of sources) visit(path, []);
 });
 
+/** What builds the project. It is read, too, and is no part of what it builds. */
+const builders = [
+  ...sourcesUnder('src', '.mjs'),
+  ...sourcesUnder('dashboard', '.mjs'),
+  ...sourcesUnder('test', '.mjs'),
+  { path: 'build.mjs', text: readFileSync(join(ROOT, 'build.mjs'), 'utf8'), imports: [] },
+];
+
 test('files are named for what they are and can be read in one sitting', () => {
-  for (const { path, text } of sources) {
-    assert.not.match(path, /(utils?|helpers?|common|types|manager|interfaces?)\.ts$/, path);
+  assert.ok(builders.length > 5, `${builders.length} files`);
+  for (const { path, text } of [...sources, ...builders]) {
+    assert.not.match(path, /(utils?|helpers?|common|types|manager|interfaces?)\.m?[tj]s$/, path);
     assert.ok(text.split('\n').length <= LINES_MAX, `${path} has ${text.split('\n').length} lines`);
     assert.match(text, /^(import [^\n]*\n|\n)*\/\*\*/, `${path} does not say at its head what it is for`);
   }

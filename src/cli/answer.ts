@@ -1,7 +1,7 @@
 /** `answer NUMBER TEXT` and `decline NUMBER [REASON]`: says who has it when the command ends. */
 import { MagiError } from '../client/errors.ts';
 import type { Question } from '../client/question.ts';
-import { reachToSend, settled } from './ask.ts';
+import { KEPT, reachToSend, settled } from './ask.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { isAtTerminal } from './prompt.ts';
@@ -31,7 +31,7 @@ async function close(call: Call, kind: 'answer' | 'declined', text: string): Pro
   out.json({ ...document, status: status ?? 'waiting' });
   if (status === undefined) {
     const why = unreached?.message ?? 'The exchange has not said yet that it has this.';
-    out.warn(`${why} It is kept here and goes out with the next command, for 7 days.`);
+    out.warn(`${why} ${KEPT}`);
     return unreached === undefined ? EXIT.unreachable : exitCodeOf(unreached);
   }
   if (kind === 'answer') out.tell(sentenceOf(status, name));

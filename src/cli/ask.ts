@@ -12,7 +12,7 @@ import { sentenceOf } from './wording.ts';
 
 /** The exchange says within 5 s who has a message, if it is there. */
 const SENT_MS_MAX = 20_000;
-const KEPT = `It is kept here and goes out with the next command, for 7 days.`;
+export const KEPT = 'What you said is kept here and goes out with the next command, for 7 days.';
 const LATER = `The answer will come to your inbox: ${PROGRAM} inbox`;
 
 export async function ask(call: Call): Promise<ExitCode> {

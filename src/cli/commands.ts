@@ -14,7 +14,7 @@ export interface Command {
   readonly run: (call: Call) => Promise<ExitCode>;
 }
 
-const TEXT_MORE = ['TEXT is one word for the shell: put quotes around it. - reads it from standard input.'];
+const TEXT_MORE = ['Put quotes around TEXT. - reads it from standard input.'];
 const OWNER = 'Only in a terminal: no program can do it for you.';
 
 export const COMMANDS: Readonly<Record<string, Command>> = {
@@ -62,7 +62,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       follow: { type: 'boolean', short: 'f', meaning: 'stay, and print what arrives' },
     },
     more: [
-      'What is shown counts as read. A question of a friend on hold is shown in a terminal only.',
+      'What is shown counts as read. A question of a friend on hold is shown in a',
+      'terminal only.',
       'In a pipe, one line each, with tabs: number, kind, state, from, time, text.',
     ],
     run: async (call) => (await import('./inbox.ts')).inbox(call),
@@ -111,13 +112,14 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       hook: {
         type: 'string',
         takes: 'stop|start',
-        meaning: 'as the hook of an assistant when a turn ends, or a session begins; setup writes them',
+        meaning: 'as a hook of an assistant, which setup writes',
       },
     },
     more: [
-      'For scripts and hooks. It tells on standard error who asked or answered, not what.',
-      'Each thing is told once, and again after 10 minutes, 20, 40 … if it still waits. Questions of friends on hold or mute, and those',
-      'whose answer waits for your approval, wake nobody.',
+      'For scripts; setup writes the hooks of Claude Code. It tells on',
+      'standard error who asked or answered, not what. Each thing is told once, and',
+      'again after 10 minutes, 20, 40 … if it still waits. Questions of friends on',
+      'hold or mute, and those whose answer waits for your approval, wake nobody.',
     ],
     run: async (call) => (await import('./wait.ts')).wait(call),
   },
@@ -126,10 +128,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     count: [1, 2],
     summary: "what a friend's questions may do",
     more: [
-      'hold: shown to no assistant, until you have looked at name and key. So is everybody whom you have not seen.',
-      'ask: shown to your assistant; what it says to them needs your word.',
-      'auto: your assistant answers by itself, from whatever it can read.',
-      'mute: shown to nobody, and nobody is woken.',
+      'hold   shown to no assistant, until you have looked at name and key (at first)',
+      'ask    shown to your assistant; what it says to them needs your word',
+      'auto   your assistant answers by itself, from whatever it can read',
+      'mute   shown to nobody, and nobody is woken',
       OWNER,
     ],
     run: async (call) => (await import('./policy.ts')).policy(call),
@@ -162,9 +164,9 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       'passphrase-file': { type: 'string', takes: 'FILE', meaning: 'holds the passphrase, in its first line' },
     },
     more: [
-      'The file holds the key, the server and your name, locked with a passphrase; not your messages. The key alone is you: whoever has',
-      'both file and passphrase can speak in your name.',
-      'Only in a terminal, where the passphrase is asked for; or with --passphrase-file.',
+      'The file holds the key, the server and your name, locked with a passphrase;',
+      'not your messages. Whoever has file and passphrase can speak in your name.',
+      'In a terminal, where the passphrase is asked for; or with --passphrase-file.',
     ],
     run: async (call) => (await import('./identity.ts')).identity(call),
   },
@@ -178,7 +180,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   setup: {
     words: 'claude|cursor|vscode|codex',
     count: [1, 1],
-    summary: 'writes the configuration of your assistant, after showing it',
+    summary: 'configures your assistant, after showing the change',
     options: {
       name: { type: 'string', takes: 'NAME', meaning: 'who you are there, as --username' },
       project: { type: 'boolean', meaning: 'only for the project in this folder' },

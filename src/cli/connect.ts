@@ -17,7 +17,12 @@ export async function connect(call: Call): Promise<ExitCode> {
     throw new MagiError('invalid_code', 'A code has six letters and digits, as BQ55JS, and never 0, 1, I, L or O.');
   const visit = new Visit(call, await settingsOrAsk(call));
   const { client } = visit;
-  await visit.reach();
+  try {
+    await visit.reach();
+  } catch (error) {
+    // Then the code is what lets a new name in.
+    if (!(error instanceof MagiError) || error.code !== 'registration_closed') throw error;
+  }
   const friend = await client.connect(code, call.value('from'));
   remember(call, visit.settings);
   welcome(call, friend);

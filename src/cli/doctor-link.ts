@@ -81,11 +81,18 @@ async function certified(url: URL): Promise<Finding | undefined> {
     if (days >= CERTIFICATE_DAYS_MIN) return { check, state: 'ok', message };
     return { check, state: 'warning', message, advice: 'Tell the operator: it has to be renewed.' };
   } catch (error) {
-    const advice =
-      'If the certificate is of your own making: NODE_EXTRA_CA_CERTS names a file to trust. Else do not go on; ask the operator.';
-    return { check, state: 'wrong', message: reasonOf(error as Error), advice };
+    const { code = '' } = error as NodeJS.ErrnoException;
+    // Everything that OpenSSL says of bytes that are not TLS begins so; what it says of certificates does not.
+    const isOther = code.startsWith('ERR_SSL') || code === 'EPROTO' || code === 'ECONNRESET';
+    return isOther
+      ? { check, state: 'wrong', message: 'it does not speak TLS there', advice: PLAIN_ADVICE }
+      : { check, state: 'wrong', message: reasonOf(error as Error), advice: CERTIFICATE_ADVICE };
   }
 }
+
+const PLAIN_ADVICE = 'Is the port right? An exchange without TLS is dialled by ws://, and only on this machine.';
+const CERTIFICATE_ADVICE =
+  'If the certificate is of your own making: NODE_EXTRA_CA_CERTS names a file to trust. Else do not go on; ask the operator.';
 
 /** Rejected with what the system says. */
 function opened(socket: Socket, event: 'connect' | 'secureConnect'): Promise<void> {

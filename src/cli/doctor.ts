@@ -41,12 +41,10 @@ export async function examine(call: Call): Promise<Finding[]> {
   const findings: Finding[] = [];
   const found = (finding: Finding) => {
     findings.push(finding);
-    out.say(
-      MARKS[finding.state],
-      ` ${finding.check.padEnd(CHECK_COLUMNS)} `,
-      finding.state === 'skipped' ? dim(finding.message) : finding.message,
-    );
-    if (finding.advice !== undefined) out.say(`${' '.repeat(CHECK_COLUMNS + 3)}→ ${finding.advice}`);
+    const { check, state, message, advice } = finding;
+    const head = ` ${check.padEnd(CHECK_COLUMNS)} `;
+    out.hang(head.length + 1, MARKS[state], head, state === 'skipped' ? dim(message) : message);
+    if (advice !== undefined) out.hang(head.length + 3, `${' '.repeat(head.length + 1)}→ ${advice}`);
   };
   const settings = settingsFound(call, found);
   for await (const finding of folderFindings(homeFolder(call))) found(finding);

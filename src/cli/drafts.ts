@@ -1,7 +1,7 @@
 /** `approve`: what assistants want to send, shown whole to the owner before it goes. `discard` forgets it. */
 import { MagiError } from '../client/errors.ts';
 import type { Outgoing } from '../client/outbox.ts';
-import { kept, reachToSend, settled } from './ask.ts';
+import { KEPT, kept, reachToSend, settled } from './ask.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
 import { bold, cyan, dim } from './output.ts';
@@ -27,7 +27,7 @@ export async function approve(call: Call): Promise<ExitCode> {
   out.json({ id: draft.id, to: draft.to, status: status ?? 'waiting' });
   if (status === undefined) {
     const why = unreached?.message ?? 'The exchange has not said yet that it has this.';
-    out.warn(`${why} It is kept here and goes out with the next command, for 7 days.`);
+    out.warn(`${why} ${KEPT}`);
     return unreached === undefined ? EXIT.unreachable : exitCodeOf(unreached);
   }
   out.tell(sentenceOf(status, visit.friends.find(draft.to)?.localName ?? draft.to));

@@ -6,6 +6,7 @@ import { PROGRAM } from './exit.ts';
 
 const OPERATOR = `For the operator of an exchange:
   serve                     serves the exchange (so does no command at all)
+  health [URL]              asks whether the exchange is ready: exit 0, else 1
   demo [URL]                plays a first conversation between two people
 with DATA_DIR as the exchange has it:
   users [--find NAME]       lists the names bound to a key; how the log calls one
@@ -39,6 +40,7 @@ BRAINXCHANGE_SERVER, BRAINXCHANGE_EMAIL and BRAINXCHANGE_NAME are read as well.
 `;
 
 const NAME_COLUMNS = 26;
+const COLUMNS_MAX = 80;
 
 /** `settings`: the operator's, as config.ts lists them. */
 export function help(settings: string): string {
@@ -48,7 +50,8 @@ export function help(settings: string): string {
 Usage: ${PROGRAM} COMMAND [OPTIONS] | help COMMAND | --version
 
 For everybody:
-${lines.join('')}Every one takes --json. More about one: ${PROGRAM} help COMMAND
+${lines.join('')}  bridge [--http]           MCP for your assistant, which starts it by itself
+Every one takes --json. More about one: ${PROGRAM} help COMMAND
 
 ${OPERATOR}
 ${EXIT_CODES}
@@ -64,7 +67,7 @@ export function helpOf(name: string): string {
   const paragraphs = [
     `${PROGRAM} ${name} ${words}`.trimEnd(),
     `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`,
-    ...(more.length > 0 ? [more.join('\n')] : []),
+    ...(more.length > 0 ? [more.map((line) => broken(line, 0)).join('\n')] : []),
     optionRows({ ...options, ...COMMON })
       .join('')
       .trimEnd(),
@@ -79,5 +82,19 @@ function optionRows(options: Options): string[] {
 }
 
 function row(name: string, meaning: string): string {
-  return `  ${name.trimEnd().padEnd(NAME_COLUMNS)}${name.length > NAME_COLUMNS - 2 ? `\n  ${' '.repeat(NAME_COLUMNS)}` : ''}${meaning}\n`;
+  const head = `  ${name.trimEnd()}`;
+  const indent = NAME_COLUMNS + 2;
+  const text = broken(meaning, indent);
+  return head.length > NAME_COLUMNS ? `${head}\n${' '.repeat(indent)}${text}\n` : `${head.padEnd(indent)}${text}\n`;
+}
+
+/** In lines of at most 80 columns, each but the first after so many spaces. */
+function broken(text: string, indent: number): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.pop() ?? '';
+    if (line !== '' && indent + line.length + 1 + word.length > COLUMNS_MAX) lines.push(line, word);
+    else lines.push(line === '' ? word : `${line} ${word}`);
+  }
+  return lines.join(`\n${' '.repeat(indent)}`);
 }

@@ -49,7 +49,12 @@ export class Output {
 
   /** A sentence; on a terminal broken between words. */
   tell(...pieces: readonly Piece[]): void {
-    if (!this.isJson) write(process.stdout, wrapped(process.stdout, pieces));
+    this.hang(0, ...pieces);
+  }
+
+  /** As tell; every line but the first begins with so many spaces. */
+  hang(indent: number, ...pieces: readonly Piece[]): void {
+    if (!this.isJson) write(process.stdout, wrapped(process.stdout, pieces, indent));
   }
 
   /** A text of several lines; the terminal wraps them. */
@@ -103,16 +108,16 @@ function write(stream: NodeJS.WriteStream, pieces: readonly (Piece | typeof BREA
 const BREAK = Symbol('line break');
 
 /** With breaks between words where a line would be longer than the terminal is wide. */
-function wrapped(stream: NodeJS.WriteStream, pieces: readonly Piece[]): readonly (Piece | typeof BREAK)[] {
+function wrapped(stream: NodeJS.WriteStream, pieces: readonly Piece[], indent = 0): readonly (Piece | typeof BREAK)[] {
   if (!stream.isTTY) return pieces;
   const columns = stream.columns || COLUMNS_DEFAULT;
   let column = 0;
   return pieces.flatMap((piece) => {
     const lines = [''];
     for (const word of textOf(piece).split(/(?<= )/)) {
-      if (column > 0 && column + widthOf(visible(word.trimEnd())) > columns) {
-        lines.push('');
-        column = 0;
+      if (column > indent && column + widthOf(visible(word.trimEnd())) > columns) {
+        lines.push(' '.repeat(indent));
+        column = indent;
       }
       lines.push(`${lines.pop()}${word}`);
       column += widthOf(visible(word));

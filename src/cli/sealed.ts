@@ -8,7 +8,7 @@
  *
  * Bytes are base64. The passphrase is taken in its NFC form, as UTF-8. Everything above `tag` is authenticated with the data: as
  * `JSON.stringify([format, version, N, r, p, salt, iv])`. One guess costs 128 MiB and a third of a second; PKCS #8's own encryption, as
- * OpenSSL writes it, is thousands of times cheaper to guess.
+ * OpenSSL writes it, is guessed 800 times faster, and without memory.
  */
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
 import { MagiError } from '../client/errors.ts';

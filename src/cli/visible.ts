@@ -1,20 +1,21 @@
 /**
  * What others have written, fit for a terminal: nothing in it may move the cursor, set colours or the title, hide itself or turn the
- * direction of what stands beside it. Whatever could is shown as what it is. And how wide a text is there.
+ * direction of what stands beside it. Which characters could, and how they are shown, is said once, in src/protocol/visible.ts. And how
+ * wide a text is there.
  */
+import { pieces } from '../protocol/visible.ts';
 
-/**
- * Control characters, lone surrogates, private and nonexistent characters, separators of lines, marks of direction, and everything
- * without a width: Unicode's list of the "default ignorable" (zero-width spaces and joiners, tags, fillers) and U+FFF9 to U+FFFB. An
- * emoji may hold joiners and is left whole.
- */
-const EMOJI_OR_UNSEEN =
-  /(\p{RGI_Emoji})|[\p{Cc}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}\uFFF9-\uFFFB]/gv;
+/** A text that is shown already stays as it is: sentences hold names that were made visible before. */
+const BRACKETS = /^[\u27E6\u27E7\u301A\u301B]$/;
 
-/** As one line: line breaks are shown, too. */
+/** As one line: tabs and line breaks are shown, too. */
 export function visible(text: string): string {
   if (isPlain(text)) return text;
-  return text.replaceAll(EMOJI_OR_UNSEEN, (found, emoji: string | undefined) => emoji ?? shown(found));
+  let result = '';
+  for (const { raw, shown } of pieces(text))
+    if (raw === '\n' || raw === '\t') result += raw === '\n' ? '⟦U+000A⟧' : '⟦U+0009⟧';
+    else result += BRACKETS.test(raw) ? raw : shown;
+  return result;
 }
 
 /** The lines of a text; tabs stay. */
@@ -27,42 +28,38 @@ function isPlain(text: string): boolean {
   return /^[ -~]*$/.test(text);
 }
 
-/** ESC is ␛; what Unicode has no picture of is <U+202E>. */
-function shown(character: string): string {
-  const code = character.codePointAt(0) ?? 0;
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  if (code === 0x7f) return '␡';
-  return `<U+${code.toString(16).toUpperCase().padStart(4, '0')}>`;
-}
-
 /** JSON may hold what a terminal obeys, such as U+009B: it is written as an escape, and stays the same document. */
 export function visibleJson(document: unknown): string {
-  return JSON.stringify(document, undefined, 2).replaceAll(EMOJI_OR_UNSEEN, (found, emoji: string | undefined) => {
-    if (emoji !== undefined || found === '\n') return found;
-    return Array.from({ length: found.length }, (_, at) => found.charCodeAt(at))
-      .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
-      .join('');
-  });
+  const text = JSON.stringify(document, undefined, 2);
+  if (/^[ -~\n]*$/.test(text)) return text;
+  let result = '';
+  for (const { raw, shown } of pieces(text)) result += raw === shown || BRACKETS.test(raw) ? raw : escaped(raw);
+  return result;
+}
+
+function escaped(character: string): string {
+  return Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
+    .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
+    .join('');
 }
 
 /** East Asian characters and emoji take two columns; marks that combine take none. */
 const WIDE =
   /^[\p{Emoji_Presentation}\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{20000}-\u{3FFFD}]$/u;
 
-function charactersOf(text: string): string[] {
-  return text.split(/(\p{RGI_Emoji})|/v).filter((part) => part !== undefined && part !== '');
-}
-
 function widthOfOne(character: string): number {
   if (isPlain(character)) return character.length;
   if (/^\p{M}/u.test(character)) return 0;
-  return character.length > 2 || WIDE.test(character) ? 2 : 1;
+  // What is of several code points is an emoji.
+  return [...character].length > 1 || WIDE.test(character) ? 2 : 1;
 }
 
 /** Columns on a terminal, of a text that is visible. */
 export function widthOf(text: string): number {
   if (isPlain(text)) return text.length;
-  return charactersOf(text).reduce((sum, character) => sum + widthOfOne(character), 0);
+  let width = 0;
+  for (const { raw } of pieces(text)) width += widthOfOne(raw);
+  return width;
 }
 
 /** The text in at most so many columns, its end cut off if it is longer. */
@@ -70,10 +67,10 @@ export function fit(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let width = 1;
   let kept = '';
-  for (const character of charactersOf(text)) {
-    width += widthOfOne(character);
+  for (const { raw } of pieces(text)) {
+    width += widthOfOne(raw);
     if (width > columns) break;
-    kept += character;
+    kept += raw;
   }
   return `${kept.trimEnd()}…`;
 }

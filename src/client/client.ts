@@ -103,9 +103,7 @@ export class Client {
 
   /** Uses a friend's code. `from`: only if it is this user's. */
   async connect(code: string, from?: string): Promise<Friend> {
-    const command = { type: 'connect', code, ...(from === undefined ? {} : { from }) };
-    const { friend } = await this.session.request(command, 'connected_to_friend');
-    return this.session.friends.known(friend.username);
+    return this.session.friends.known(await this.session.connect(code, from));
   }
 
   /** Everybody who is connected, by username. */
@@ -155,7 +153,7 @@ export class Client {
    * comes to the inbox; `declined`, `expired`, `left` when there will be none; or what the exchange refused.
    */
   async ask(friend: Named, text: string, options: AskOptions = {}): Promise<Answer> {
-    options.signal?.throwIfAborted();
+    if (options.signal?.aborted) throw new MagiError('aborted', 'This was not asked.');
     return await this.post(friend, text, options).answer;
   }
 
@@ -170,7 +168,9 @@ export class Client {
   async answerTo(id: string, options: AskOptions = {}): Promise<Answer> {
     const question = this.session.outbox.find(id);
     if (question?.kind !== 'question') throw new MagiError('unknown_id', 'You have asked no such question.', { id });
-    return await this.#arrivals.wait({ id, sent: Promise.resolve() }, question.to, options);
+    void this.identify().catch(() => {});
+    this.session.outbox.awaited([id], this.#arrivals.leaseEnd());
+    return await this.#arrivals.wait({ id, sent: this.session.sender.follow(question) }, question.to, options);
   }
 
   /** What friends ask, oldest first, each taken on by one process of this user for 10 minutes. Ends with the client or the signal. */

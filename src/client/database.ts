@@ -5,7 +5,7 @@
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { MagiError } from './errors.ts';
-import { migrate } from './tables.ts';
+import { migrate, rollBack } from './tables.ts';
 
 /** Another process of the same user holds the file for a commit, which takes milliseconds. */
 const BUSY_MS_MAX = 5_000;
@@ -71,10 +71,12 @@ export class Database {
     return promise;
   }
 
-  /** As `write`, a little later and with nobody waiting: for what is found out again if it is lost. */
-  later(run: () => unknown): void {
-    this.#add(run).catch(() => {});
+  /** As `write`, a little later, and nobody needs to wait for it: for what is found out again if it is lost. */
+  later(run: () => unknown): Promise<unknown> {
+    const done = this.#add(run);
+    done.catch(() => {});
     this.#later ??= setTimeout(() => this.#commit(), LATER_MS).unref();
+    return done;
   }
 
   /** As `write`, and done when it returns. */
@@ -151,8 +153,7 @@ export class Database {
       this.#file.exec('COMMIT');
       return value;
     } catch (error) {
-      // A full disk has ended the transaction already.
-      if (this.#file.isTransaction) this.#file.exec('ROLLBACK');
+      rollBack(this.#file);
       if (error instanceof MagiError) throw error;
       throw new MagiError('storage_failed', `The disk did not take it: ${reasonOf(error)}.`);
     }

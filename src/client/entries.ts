@@ -5,7 +5,7 @@ import type { Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
 export type Incoming = Extract<ServerMessage, { type: 'question' | 'answer' | 'receipt' }>;
-export type Kind = Incoming['type'];
+type Kind = Incoming['type'];
 /**
  * Of a question: `open`, then `answered` or `declined` by this user, or `handled` by another machine of theirs. Of an answer and of
  * what became of a question: `unread`, then `read`.
@@ -50,6 +50,8 @@ export interface Page {
 
 /** Friends whose key has changed are not listened to. */
 export const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
+/** Nobody is woken for what these friends ask. */
+export const UNMUTED = `NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND policy = 'mute' AND kind = 'question')`;
 /** Nobody is answering it. Takes the time, and a JSON array of the processes that have ended. */
 export const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM json_each(?)))';
 /** Of a friend with one of these policies; one with whom there is a pause is on hold. Takes a JSON array of them. */

@@ -101,12 +101,14 @@ export class Friends {
   }
 
   /**
-   * What the exchange says about somebody. Returns the change when the key is not the known one, the first time that it is seen.
+   * What the exchange says about somebody. Returns the change when the key is not the known one.
    * `connectionId` undefined: it says nothing about that.
    */
   async see(known: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<KeyChange | undefined> {
     const { username, nickname, publicKey } = known;
     const name = usernameKey(username);
+    // On each socket the exchange tells of everybody: nothing new is no reason to write, which the disk may refuse.
+    if (this.#isKnown(known, connection)) return undefined;
     return await this.#database.write(() => {
       const row = this.#database.get('SELECT * FROM friends WHERE name = ?', name);
       const { connectionId = null, isDurable = false } = connection ?? {};
@@ -128,17 +130,31 @@ export class Friends {
         ...[username, nickname, pinned ?? null, isChanged ? (publicKey ?? null) : null, Number(isChanged)],
         ...[connectionId, connection === undefined ? Number(before.isDurable) : Number(isDurable), name],
       );
-      const isNews = isChanged && (before.change === undefined || before.change.offered !== publicKey);
-      return isNews && pinned !== undefined ? { username, pinned, offered: publicKey } : undefined;
+      return isChanged && pinned !== undefined ? { username, pinned, offered: publicKey } : undefined;
     });
   }
 
-  /** These are all the connections that there are. */
-  async only(connectionIds: readonly string[]): Promise<void> {
+  #isKnown(
+    { username, nickname, publicKey }: Known,
+    connection?: { connectionId: string; isDurable: boolean },
+  ): boolean {
+    const { connectionId = null, isDurable = false } = connection ?? {};
+    const row = this.#database.get(
+      `SELECT 1 FROM friends WHERE name = ? AND username = ? AND nickname = ? AND public_key IS ? AND is_changed = 0
+         AND (? IS NULL OR (connection_id = ? AND is_durable = ?))`,
+      ...[usernameKey(username), username, nickname, publicKey ?? null, connectionId, connectionId, Number(isDurable)],
+    );
+    return row !== undefined;
+  }
+
+  /** These are all the connections that there are. Returns whose have ended. */
+  async only(connectionIds: readonly string[]): Promise<string[]> {
     const gone = this.#database
       .all('SELECT name, connection_id FROM friends WHERE connection_id IS NOT NULL')
-      .filter((row) => !connectionIds.includes(String(row.connection_id)));
-    if (gone.length > 0) await Promise.all(gone.map((row) => this.ended(String(row.name))));
+      .filter((row) => !connectionIds.includes(String(row.connection_id)))
+      .map((row) => String(row.name));
+    await Promise.all(gone.map((name) => this.ended(name)));
+    return gone;
   }
 
   /** The connection has ended; the key stays known. */

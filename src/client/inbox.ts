@@ -11,23 +11,21 @@ import {
   FREE,
   goneClaimers,
   type Incoming,
-  type Kind,
   OF_POLICIES,
   type Page,
   type State,
   TRUSTED,
   UNAWAITED,
+  UNMUTED,
 } from './entries.ts';
 import { POLICIES, type Policy } from './friends.ts';
+import { Guests } from './guests.ts';
 import { isGone } from './processes.ts';
 
 /** As long as the exchange keeps a message. */
 const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
 /** For so long, or until it ends, a question belongs to the process that has taken it on. */
 const CLAIM_MS = 10 * 60 * 1000;
-/** One process of a user hears a guest at most so much later than another. */
-const ECHO_MS = 30_000;
-
 /** After these no answer comes. */
 const FINAL: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
 
@@ -36,13 +34,11 @@ const BY_ID = 'SELECT 1 FROM inbox WHERE friend = ? AND id = ? AND news = ?';
 
 export class Inbox {
   readonly #database: Database;
-  /** The last entry that this process has heard of each guest; of the others it has heard none up to `first`. */
-  readonly #heard = new Map<string, number>();
-  readonly #first: number;
+  readonly #guests: Guests;
 
   constructor(database: Database) {
     this.#database = database;
-    this.#first = Number(database.get('SELECT max(number) AS n FROM inbox')?.n ?? 0);
+    this.#guests = new Guests(database);
   }
 
   /**
@@ -56,14 +52,14 @@ export class Inbox {
     const state: State = message.type === 'question' ? 'open' : news === '' || FINAL.has(news) ? 'unread' : 'read';
     const isGuests = message.deliveryId === undefined;
     return this.#database.write(() => {
-      if (isGuests && this.#isHeardElsewhere(friend, message.type, content, now)) return undefined;
+      if (isGuests && this.#guests.isHeardElsewhere(friend, message.type, content, now)) return undefined;
       let { id = madeUpId() } = message;
       // A repeat must not use up a number: people type them.
       if (this.#database.get(BY_ID, friend, id, news) !== undefined) {
         if (!isGuests) return undefined;
         id = madeUpId();
       }
-      const replyTo = message.type === 'answer' ? (message.replyTo ?? this.#oldestAsked(friend)) : undefined;
+      const replyTo = message.type === 'answer' ? (message.replyTo ?? this.#guests.oldestAsked(friend)) : undefined;
       const row = this.#database.get(
         `INSERT INTO inbox (friend, username, kind, id, news, reply_to, content, at, state)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING ${WHOLE}`,
@@ -71,40 +67,35 @@ export class Inbox {
       );
       if (row === undefined) return undefined;
       const entry = entryOf(row);
-      if (isGuests) this.#heard.set(friend, entry.number);
+      if (isGuests) this.#guests.heard(friend, entry.number);
       if (state === 'unread') this.#settleQuestion(message.from, news === '' ? replyTo : id, news || 'answered');
       return entry;
     });
-  }
-
-  /**
-   * Nothing tells the messages of a guest apart, and each of the user's processes hears each of them, in the same order: what another
-   * one has just put here, with the same words, behind what this one has heard is the same.
-   */
-  #isHeardElsewhere(friend: string, kind: Kind, content: string, now: number): boolean {
-    const row = this.#database.get(
-      `SELECT number FROM inbox WHERE number > ? AND friend = ? AND kind = ? AND content = ? AND at > ? ORDER BY number LIMIT 1`,
-      ...[this.#heard.get(friend) ?? this.#first, friend, kind, content, now - ECHO_MS],
-    );
-    if (row === undefined) return false;
-    this.#heard.set(friend, Number(row.number));
-    return true;
-  }
-
-  /** What a guest, who does not say what an answer is about, must mean. */
-  #oldestAsked(friend: string): string | undefined {
-    const row = this.#database.get(
-      `SELECT id FROM sent WHERE friend = ? AND kind = 'question' AND outcome IS NULL AND state NOT IN ('refused', 'draft')
-       ORDER BY number LIMIT 1`,
-      friend,
-    );
-    return row === undefined ? undefined : String(row.id);
   }
 
   /** Only whom it was asked can answer or decline a question: others may have guessed or been told its id. */
   #settleQuestion(from: string, id: string | undefined, outcome: string): void {
     const sql = 'UPDATE sent SET outcome = ? WHERE id = ? AND friend = ? AND outcome IS NULL';
     if (id !== undefined) this.#database.run(sql, outcome, id, usernameKey(from));
+  }
+
+  /** A guest connection has ended: what was asked over it and has no answer gets none. Returns the entries that say so. */
+  async left(username: string, now: number): Promise<Entry[]> {
+    const friend = usernameKey(username);
+    const asked = `SELECT id, username FROM sent WHERE friend = ? AND kind = 'question' AND outcome IS NULL AND state`;
+    // That it was forwarded may be about to be written.
+    if (this.#database.get(`${asked} IN ('forwarded', 'waiting')`, friend) === undefined) return [];
+    return await this.#database.write(() =>
+      this.#database.all(`${asked} = 'forwarded'`, friend).flatMap(({ id, username: from }) => {
+        this.#settleQuestion(friend, String(id), 'left');
+        const row = this.#database.get(
+          `INSERT INTO inbox (friend, username, kind, id, news, content, at, state)
+           VALUES (?, ?, 'receipt', ?, 'left', '', ?, 'unread') ON CONFLICT DO NOTHING RETURNING ${WHOLE}`,
+          ...[friend, String(from), String(id), now],
+        );
+        return row === undefined ? [] : [entryOf(row)];
+      }),
+    );
   }
 
   find(number: number): Entry | undefined {
@@ -203,7 +194,7 @@ export class Inbox {
     const row = this.#database.get(
       `SELECT count(*) FILTER (WHERE state = 'open' AND ${FREE}) AS questions,
          count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
-       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES}`,
+       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES} AND ${UNMUTED}`,
       ...[now, goneClaimers(this.#database, now), now, JSON.stringify(policies)],
     );
     return { questions: Number(row?.questions), answers: Number(row?.answers) };
@@ -241,6 +232,12 @@ export class Inbox {
     this.#database.later(() =>
       this.#database.run('UPDATE inbox SET claimed_until = 0 WHERE number = ? AND claimed_by = ?', number, process),
     );
+  }
+
+  /** Gives back everything that this process has taken on. */
+  releaseAll(process: string): void {
+    const sql = `UPDATE inbox SET claimed_until = 0 WHERE state = 'open' AND claimed_by = ?`;
+    this.#database.later(() => this.#database.run(sql, process));
   }
 
   /** Inside a transaction: the question is done, if it was open and no other process is answering it. */

@@ -1,6 +1,6 @@
 /** The socket to the exchange: dialled again when it is lost, each time after a longer pause; the only place that knows WebSockets. */
 import { WebSocket } from 'ws';
-import { FRAME_BYTES_CLOSE, ServerMessage } from '../protocol/messages.ts';
+import { ServerMessage } from '../protocol/messages.ts';
 
 /** The exchange closes with this when another client has taken this one's place (protocol part 2): returning would take it back. */
 const CLOSE_REPLACED = 4001;
@@ -8,6 +8,10 @@ const CLOSE_REPLACED = 4001;
 const SILENCE_MS_MAX = 90_000;
 /** Whoever leaves waits so long for the exchange to have everything that was sent. */
 const CLOSE_MS_MAX = 1_000;
+/** An operator may allow thousands of friends, who are all in one message. */
+const FRAME_BYTES_MAX = 16 * 1024 * 1024;
+/** Its types do not know `closeTimeout` yet. */
+const SOCKET_OPTIONS = { perMessageDeflate: false, maxPayload: FRAME_BYTES_MAX, closeTimeout: CLOSE_MS_MAX };
 
 export interface Backoff {
   /** The bound of the first pause, in milliseconds; that of each further one is twice as long. The pause is random below its bound. */
@@ -86,7 +90,7 @@ export class Link {
   }
 
   #dial(): void {
-    const socket = new WebSocket(this.#url, { perMessageDeflate: false, maxPayload: FRAME_BYTES_CLOSE });
+    const socket = new WebSocket(this.#url, SOCKET_OPTIONS);
     this.#socket = socket;
     this.#heard(socket);
     socket.on('message', (data) => {

@@ -6,15 +6,14 @@ import type { KeyChange, Policy } from './friends.ts';
 import type { Identity } from './identity.ts';
 import type { Backoff } from './link.ts';
 import type { Outgoing, Status } from './outbox.ts';
+import type { Coming } from './presence.ts';
 import type { Message } from './replies.ts';
 import type { Given } from './settings.ts';
 
 /** What the owner of a client may want to know while it works. They must not throw. */
 export interface ClientEvents {
   /** A friend came, went, connected or left. */
-  readonly presence?: (
-    message: Message<'friend_connected' | 'friend_disconnected' | 'friend_online' | 'friend_away'>,
-  ) => void;
+  readonly presence?: (message: Coming) => void;
   /** Nothing is sent to this friend, and nothing of theirs is shown, until `trust`. */
   readonly keyChanged?: (change: KeyChange) => void;
   readonly identified?: (message: Message<'identified'>) => void;

@@ -86,6 +86,13 @@ export class Outbox {
     return row === undefined ? undefined : outgoingOf(row);
   }
 
+  /** What declines this question and has not been taken yet. */
+  findDecline(questionId: string): Outgoing | undefined {
+    const sql = `SELECT ${WHOLE} FROM sent WHERE state = 'waiting' AND kind = 'declined' AND reply_to = ?`;
+    const row = this.#database.get(sql, questionId);
+    return row === undefined ? undefined : outgoingOf(row);
+  }
+
   /** The newest questions of this user, newest first. */
   questions(limit: number): Outgoing[] {
     const sql = `SELECT ${WHOLE} FROM sent WHERE kind = 'question' ORDER BY number DESC LIMIT ?`;
@@ -108,16 +115,16 @@ export class Outbox {
     return row === undefined ? undefined : outgoingOf(row);
   }
 
-  /** Somebody else has it. Not waited for: if this is lost, the message is sent once more and recognised. */
-  taken(id: string, status: Status): void {
-    this.#database.later(() =>
+  /** Somebody else has it. Need not be waited for: if this is lost, the message is sent once more and recognised. */
+  taken(id: string, status: Status): Promise<unknown> {
+    return this.#database.later(() =>
       this.#database.run(`UPDATE sent SET state = ? WHERE id = ? AND state = 'waiting'`, status, id),
     );
   }
 
   /** Nobody will take it. A question that it was to answer is open again. */
-  refused(id: string, code: string, reason: string): void {
-    this.#database.later(() => {
+  refused(id: string, code: string, reason: string): Promise<unknown> {
+    return this.#database.later(() => {
       const changed = this.#database.run(
         `UPDATE sent SET state = 'refused', code = ?, reason = ? WHERE id = ? AND state = 'waiting'`,
         ...[code, reason, id],

@@ -45,3 +45,15 @@ export class Replies {
       reject(new MagiError('closed', 'The exchange went away before it answered. Try again.'));
   }
 }
+
+/** Whether the exchange knows the user, for those who wait for it. */
+interface Identified extends PromiseWithResolvers<Message<'identified'>> {
+  isDone: boolean;
+}
+
+export function newIdentified(): Identified {
+  const identified = { ...Promise.withResolvers<Message<'identified'>>(), isDone: false };
+  // Who does not wait for it is told by the callback `closed`.
+  identified.promise.catch(() => {});
+  return identified;
+}

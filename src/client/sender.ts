@@ -16,6 +16,8 @@ const RESEND_MS = 15_000;
 /** A message of another process that lives but has not got rid of it for so long is sent by this one, too: a repeat is recognised. */
 const ABANDONED_MS = 60_000;
 const GIVE_UP_MS = 7 * 24 * 60 * 60 * 1000;
+/** What waits for this user comes first: it may hold the answer to what nobody seems to have taken. */
+const LAST_CHANCE_MS = 3_000;
 /** More than this waits only when nobody is there to take it. */
 const WAITING_MAX = 1_000;
 
@@ -29,6 +31,8 @@ export interface SenderOptions {
   readonly send: (command: Sendable) => void;
   /** False while a friend must not be written to. */
   readonly mayWriteTo: (username: string) => boolean;
+  /** False for a friend who cannot be told that there will be no answer. */
+  readonly hearsReceipts: (username: string) => boolean;
   /** False for a guest, whose messages end with its socket. */
   readonly isKeyed: boolean;
   /** What became of a message, also of one that an earlier process has put here. */
@@ -55,10 +59,19 @@ export class Sender {
   readonly #options: SenderOptions;
   readonly #database: Database;
   readonly #outbox: Outbox;
-  /** When each message was last sent on the present socket; after a rate limit, when it may be sent again less RESEND_MS. */
+  /** When each message was last sent on the present socket, by a clock that nobody sets; RESEND_MS before it may be sent again. */
   readonly #sentAt = new Map<string, number>();
+  /** Declined, and the exchange has refused it for now: the `pong` behind it says nothing. */
+  readonly #untaken = new Set<string>();
+  /** Settled, and not on disk yet. */
+  readonly #settled = new Set<string>();
   readonly #waiting = new Map<string, PromiseWithResolvers<Status>>();
   #isOpen = false;
+  #openedAt = 0;
+  /** No question before then: one that came later must not overtake those that have to wait. */
+  #limitedUntil = 0;
+  /** Why this client sends nothing any more. */
+  #abandoned: MagiError | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: SenderOptions) {
@@ -84,7 +97,7 @@ export class Sender {
     // Who does not care for it must not be ended by it.
     waiting.promise.catch(() => {});
     this.#waiting.set(id, waiting);
-    const kept = this.#database.write(keep);
+    const kept = this.#abandoned === undefined ? this.#database.write(keep) : Promise.reject(this.#abandoned);
     kept.then(
       () => this.#sendOne(id),
       (error) => this.#end(id, error),
@@ -103,19 +116,33 @@ export class Sender {
   }
 
   /** Sends a draft that the owner has agreed to. `also` as in `post`. */
-  approve({ id }: Outgoing, also: () => void): Posted {
+  approve({ id, to }: Outgoing, also: () => void): Posted {
     const { process } = this.#options;
     return this.#posted(id, () => {
+      const refused = this.#distrust(to);
+      if (refused !== undefined) throw refused;
       also();
       if (!this.#outbox.approve(id, process, Date.now()))
         throw new MagiError('unknown_id', 'This draft has been sent or discarded already.', { id });
     });
   }
 
+  /** Who has a message that was posted before, by this process or another; rejected with MagiError when nobody will. */
+  async follow({ id, state, code, reason }: Outgoing): Promise<Status> {
+    if (state === 'refused') throw new MagiError(code ?? 'internal', reason ?? 'It was refused.', { id });
+    if (state !== 'waiting' && state !== 'draft') return state;
+    const waiting = this.#waiting.get(id) ?? Promise.withResolvers<Status>();
+    waiting.promise.catch(() => {});
+    this.#waiting.set(id, waiting);
+    return await waiting.promise;
+  }
+
   /** The exchange is there: everything that waits goes to it. */
   opened(): void {
     this.#isOpen = true;
+    this.#openedAt = performance.now();
     this.#sentAt.clear();
+    this.#untaken.clear();
     this.#resend();
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#resend(), RESEND_MS / 8);
@@ -134,20 +161,25 @@ export class Sender {
 
   /** The exchange has taken everything before the `ping` with this id. */
   ponged(id: string | undefined): void {
-    const message = id === undefined ? undefined : this.#outbox.find(id);
+    const message = id === undefined || this.#untaken.delete(id) ? undefined : this.#outbox.find(id);
     if (message?.kind === 'declined') this.#settle(message, 'delivered');
   }
 
   /** Whether the error was about one of these messages. */
   refused(error: Extract<ServerMessage, { type: 'error' }>): boolean {
-    const { id = '', code, retryAfterMs } = error;
-    const message = this.#outbox.find(id);
-    if (message?.state !== 'waiting') return false;
+    const { id = '', code, request, retryAfterMs = RESEND_MS } = error;
+    const message = request === 'receipt' ? this.#outbox.findDecline(id) : this.#outbox.find(id);
+    // That a question was seen is a courtesy: nobody waits for it.
+    if (message?.state !== 'waiting') return request === 'receipt';
     if (code === 'rate_limited') {
-      this.#sentAt.set(id, Date.now() - RESEND_MS + (retryAfterMs ?? RESEND_MS));
-      setTimeout(() => this.#resend(), (retryAfterMs ?? RESEND_MS) + 1).unref();
-    } else if (code !== 'storage_failed' && code !== 'internal') this.#settle(message, MagiError.by(error));
+      this.#sentAt.set(id, performance.now() - RESEND_MS + retryAfterMs);
+      if (message.kind === 'question') this.#limitedUntil = performance.now() + retryAfterMs;
+      setTimeout(() => this.#resend(), retryAfterMs + 1).unref();
+      return true;
+    }
     // What passes by itself is sent again like what nobody has replied to.
+    if (code !== 'storage_failed' && code !== 'internal') this.#settle(message, MagiError.by(error));
+    else if (message.kind === 'declined') this.#untaken.add(message.id);
     return true;
   }
 
@@ -164,14 +196,14 @@ export class Sender {
         );
     }
     // What the owner has approved in another process goes out with that one, or from here if it is gone.
-    if (this.#isOpen) this.#resend();
+    this.#resend();
   }
 
   /** Nothing that waits will be sent by this client; what is on disk is, by a later one. */
-  abandon(): void {
+  abandon(why: MagiError): void {
+    this.#abandoned = why;
     this.closed();
-    for (const id of [...this.#waiting.keys()])
-      this.#end(id, new MagiError('closed', 'The client was closed before anybody had taken this.', { id }));
+    for (const id of [...this.#waiting.keys()]) this.#end(id, why);
   }
 
   /** A guest's connections are gone with its socket, and so is what it had not said. */
@@ -189,24 +221,39 @@ export class Sender {
     // Room for the fields beside the text, which is longer once it is escaped.
     if (!fitsUtf8(content, CONTENT_BYTES_MAX) || !fitsUtf8(JSON.stringify(letter), FRAME_BYTES_MAX - 256))
       return new MagiError('message_too_large', `Send at most ${CONTENT_BYTES_MAX} bytes of text.`);
-    if (!this.#options.mayWriteTo(to))
-      return new MagiError(
-        'key_changed',
-        "This friend's key is another one than before: ask them in person, then trust it.",
-      );
+    const distrust = this.#distrust(to);
+    if (distrust !== undefined) return distrust;
     if (this.#outbox.size >= WAITING_MAX)
       return new MagiError('outbox_full', `${WAITING_MAX} messages wait to be sent already.`);
     return undefined;
   }
 
+  #distrust(to: string): MagiError | undefined {
+    if (this.#options.mayWriteTo(to)) return undefined;
+    const message = "This friend's key is another one than before: ask them in person, then trust it.";
+    return new MagiError('key_changed', message);
+  }
+
   #resend(): void {
+    // A rate limit may end after the client.
+    if (!this.#isOpen) return;
     const now = Date.now();
     for (const message of this.#outbox.waiting()) {
-      if (now - message.at > GIVE_UP_MS)
+      if (this.#settled.has(message.id)) continue;
+      // Whoever has answered has it, and what has expired was in the mailbox.
+      const isRead = message.outcome === 'answered' || message.outcome === 'declined';
+      if (message.outcome !== undefined) this.#settle(message, isRead ? 'delivered' : 'queued');
+      else if (now - message.at > GIVE_UP_MS) {
+        if (performance.now() - this.#openedAt < LAST_CHANCE_MS) continue;
         this.#settle(message, new MagiError('gave_up', 'Nobody has taken this for 7 days.', { id: message.id }));
-      else if (now - (this.#sentAt.get(message.id) ?? 0) >= RESEND_MS && this.#isMine(message, now))
-        this.#send(message);
+      } else if (this.#isDue(message) && this.#isMine(message, now)) this.#send(message);
     }
+  }
+
+  #isDue({ id, kind }: Outgoing): boolean {
+    const now = performance.now();
+    if (kind === 'question' && now < this.#limitedUntil) return false;
+    return now - (this.#sentAt.get(id) ?? Number.NEGATIVE_INFINITY) >= RESEND_MS;
   }
 
   #isMine({ id, owner, at }: Outgoing, now: number): boolean {
@@ -219,13 +266,18 @@ export class Sender {
   #sendOne(id: string): void {
     if (!this.#isOpen) return;
     const message = this.#outbox.find(id);
-    if (message?.state === 'waiting') this.#send(message);
+    if (message?.state === 'waiting' && this.#isDue(message)) this.#send(message);
   }
 
-  #send({ kind, id, to, content, replyTo }: Outgoing): void {
-    const { send, mayWriteTo } = this.#options;
+  #send(message: Outgoing): void {
+    const { kind, id, to, content, replyTo } = message;
+    const { send, mayWriteTo, hearsReceipts } = this.#options;
     if (!this.#isOpen || !mayWriteTo(to)) return;
-    this.#sentAt.set(id, Date.now());
+    if (kind === 'declined' && !hearsReceipts(to)) {
+      this.#settle(message, 'forwarded');
+      return;
+    }
+    this.#sentAt.set(id, performance.now());
     if (kind === 'question') send({ type: 'ask', id, to, content });
     else if (kind === 'answer')
       send({ type: 'answer', id, to, content, ...(replyTo === undefined ? {} : { replyTo }) });
@@ -237,10 +289,18 @@ export class Sender {
   }
 
   #settle(message: Outgoing | undefined, outcome: Status | MagiError): void {
-    if (message?.state !== 'waiting') return;
+    if (message?.state !== 'waiting' || this.#settled.has(message.id)) return;
     const { id } = message;
-    if (outcome instanceof MagiError) this.#outbox.refused(id, outcome.code, outcome.message);
-    else this.#outbox.taken(id, outcome);
+    this.#settled.add(id);
+    const written =
+      outcome instanceof MagiError
+        ? this.#outbox.refused(id, outcome.code, outcome.message)
+        : this.#outbox.taken(id, outcome);
+    // If the disk refuses, a later process finds it out again.
+    written.then(
+      () => this.#settled.delete(id),
+      () => {},
+    );
     this.#options.settled(message, outcome);
     this.#end(id, outcome);
   }

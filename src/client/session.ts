@@ -5,40 +5,26 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
-import type { Database } from './database.ts';
 import type { Entry } from './entries.ts';
 import { MagiError } from './errors.ts';
-import { Friends, type Known } from './friends.ts';
-import { dialledHost, type Identity } from './identity.ts';
+import { Friends } from './friends.ts';
+import { dialledHost } from './identity.ts';
 import { Inbox } from './inbox.ts';
 import { type Backoff, Link, type Sendable } from './link.ts';
-import type { ClientEvents } from './options.ts';
+import type { ClientEvents, Parts } from './options.ts';
 import { Outbox } from './outbox.ts';
+import { type Coming, Presence } from './presence.ts';
 import { enter, leave } from './processes.ts';
 import { Receiver } from './receiver.ts';
-import { type Message, Replies } from './replies.ts';
+import { type Message, newIdentified, Replies } from './replies.ts';
 import { Sender } from './sender.ts';
 
 const BACKOFF: Backoff = { minMs: 250, maxMs: 30_000 };
 /** After these the exchange may say something else a little later; any other refusal of the name is for the owner. */
 const PASSING = new Set(['too_many_attempts', 'rate_limited', 'storage_failed', 'internal']);
 
-type Presence = Message<'friend_connected' | 'friend_disconnected' | 'friend_online' | 'friend_away'>;
-
-export interface SessionOptions {
-  /** `ws://` or `wss://`. */
-  readonly url: string;
-  readonly username: string;
-  readonly nickname?: string | undefined;
-  /** None: a guest. */
-  readonly identity?: Identity | undefined;
-  readonly database: Database;
-  readonly backoff?: Backoff | undefined;
-  readonly on: SessionEvents;
-}
-
-/** One plain function for each kind of news. They must not throw. */
-type SessionEvents = Required<ClientEvents>;
+/** Without an identity: a guest. */
+export type SessionOptions = Omit<Parts, 'on'> & { readonly on: Required<ClientEvents> };
 
 export class Session {
   readonly friends: Friends;
@@ -53,10 +39,13 @@ export class Session {
   readonly #link: Link;
   readonly #receiver: Receiver;
   readonly #replies = new Replies();
-  readonly #online = new Set<string>();
+  readonly #presence: Presence;
   #identified = newIdentified();
   #refusal: MagiError | undefined;
   #isClosed = false;
+  /** The disk has refused what came last. */
+  #isFull = false;
+  #invited: Sendable | undefined;
   #reads: Sendable[] = [];
 
   constructor(options: SessionOptions) {
@@ -65,6 +54,15 @@ export class Session {
     this.friends = new Friends(database);
     this.inbox = new Inbox(database);
     this.outbox = new Outbox(database);
+    this.#presence = new Presence({
+      friends: this.friends,
+      list: () => this.request({ type: 'list_connections' }, 'connections'),
+      ended: async (username) => {
+        for (const entry of await this.inbox.left(username, Date.now())) if (!this.#isClosed) on.arrived(entry);
+      },
+      told: on.presence,
+      keyChanged: on.keyChanged,
+    });
     this.#link = new Link(url, backoff, {
       message: (message) => this.#told(message),
       closed: (code, willReturn, reason) => this.#lost(code, willReturn, reason),
@@ -75,20 +73,21 @@ export class Session {
       process: this.process,
       send: (command) => this.#link.send(command),
       mayWriteTo: (username) => this.friends.isTrusted(username),
+      hearsReceipts: (username) => this.#isDurable(username),
       isKeyed: identity !== undefined,
       settled: on.settled,
     });
     this.#receiver = new Receiver({
       inbox: this.inbox,
-      acknowledge: (deliveryIds) => this.#link.send({ type: 'received', deliveryIds }),
+      acknowledge: (deliveryIds) => {
+        this.#isFull = false;
+        this.#link.settled();
+        this.#link.send({ type: 'received', deliveryIds });
+      },
       arrived: (entry) => {
         if (!this.#isClosed) on.arrived(entry);
       },
-      missed: (error) => {
-        if (this.#isClosed) return;
-        on.trouble(error);
-        this.#link.again();
-      },
+      missed: (error) => this.#missed(error),
     });
   }
 
@@ -96,8 +95,13 @@ export class Session {
     return this.#identified.isDone;
   }
 
+  /** Over a guest connection there are no receipts. */
+  #isDurable(username: string): boolean {
+    return this.friends.find(username)?.isDurable === true;
+  }
+
   isOnline(username: string): boolean {
-    return this.#online.has(usernameKey(username));
+    return this.#presence.isOnline(username);
   }
 
   /** Opens the socket, now and whenever it is lost. Fulfilled when the exchange knows this user; rejected when it refuses the name. */
@@ -128,14 +132,38 @@ export class Session {
     }
   }
 
+  /** Uses a friend's code; returns the friend's name. */
+  async connect(code: string, from: string | undefined): Promise<string> {
+    const command = { type: 'connect', code, ...(from === undefined ? {} : { from }) };
+    try {
+      return (await this.request(command, 'connected_to_friend')).friend.username;
+    } catch (error) {
+      if (!(error instanceof MagiError) || error.code !== 'registration_closed') throw error;
+    }
+    // New names are bound there only together with an invite: this one, on a socket of its own, before the user is known.
+    await this.#link.close();
+    const id = randomBytes(12).toString('base64url');
+    this.#invited = { ...command, id };
+    this.#refusal = undefined;
+    this.#identified = newIdentified();
+    this.#link.open();
+    const { friend } = await this.#replies.wait(id, 'connected_to_friend').finally(() => {
+      this.#invited = undefined;
+      this.#link.again();
+    });
+    await this.identify();
+    return friend.username;
+  }
+
   async disconnect(to: string): Promise<void> {
-    const isFriend = ({ friend }: Presence) => usernameKey(friend.username) === usernameKey(to);
+    const isFriend = ({ friend }: Coming) => usernameKey(friend.username) === usernameKey(to);
     await this.request({ type: 'disconnect', to }, 'friend_disconnected', isFriend);
     await this.friends.forget(to);
   }
 
   /** Tells the friend that their question was seen. What is said while the exchange is away waits in memory. */
   read({ from, id }: Entry): void {
+    if (!this.#isDurable(from)) return;
     const receipt = { type: 'receipt', id, to: from, status: 'read' };
     if (this.#identified.isDone) this.#link.send(receipt);
     else this.#reads.push(receipt);
@@ -148,9 +176,10 @@ export class Session {
     this.#receiver.flush();
     const gone = this.#link.close();
     this.#receiver.closed();
-    this.sender.abandon();
+    this.sender.abandon(new MagiError('closed', 'The client was closed before anybody had taken this.'));
     this.#replies.lost();
     this.#identified.reject(new MagiError('closed', 'The client was closed.'));
+    this.inbox.releaseAll(this.process);
     leave(this.process);
     await gone;
   }
@@ -186,15 +215,19 @@ export class Session {
         this.#refused(message);
         return;
       case 'connections':
-        void this.#metAll(message.connections);
+        this.#presence.all(message.connections).catch((error) => this.#missed(error));
         break;
       case 'connected_to_friend':
       case 'friend_connected':
       case 'friend_disconnected':
       case 'friend_online':
       case 'friend_away':
+        if (this.#invited !== undefined) break;
         // Whoever waits for the reply finds the friend in the list.
-        void this.#met(message).then(() => this.#replies.told(message));
+        this.#presence.one(message).then(
+          () => this.#replies.told(message),
+          (error) => this.#missed(error),
+        );
         return;
     }
     this.#replies.told(message);
@@ -204,15 +237,21 @@ export class Session {
     const { username, nickname, identity, url } = this.#options;
     const name = nickname === undefined ? {} : { nickname };
     const proof = identity?.prove(challenge, username, dialledHost(url)) ?? {};
-    this.#link.send({ type: 'identify', username, ...name, ...proof });
+    this.#link.send({ type: 'identify', ...this.#invited, username, ...name, ...proof });
   }
 
   /** Before anything is sent, what the exchange says of the friends' keys is looked at. */
   async #settled(message: Message<'identified'>): Promise<void> {
-    this.#link.settled();
+    // It would only be said once more what the disk does not take.
+    if (!this.#isFull) this.#link.settled();
     this.#receiver.opened();
     const identified = this.#identified;
-    await this.#metAll(message.connections ?? []);
+    try {
+      await this.#presence.all(message.connections ?? []);
+    } catch (error) {
+      this.#missed(error);
+      return;
+    }
     // The socket may have gone meanwhile.
     if (this.#isClosed || identified !== this.#identified) return;
     identified.isDone = true;
@@ -222,41 +261,12 @@ export class Session {
     for (const receipt of this.#reads.splice(0)) this.#link.send(receipt);
   }
 
-  async #metAll(connections: NonNullable<Message<'identified'>['connections']>): Promise<void> {
-    this.#online.clear();
-    for (const { friend, online } of connections) if (online) this.#online.add(usernameKey(friend.username));
-    const seen = connections.map(({ friend, connectionId, durable }) =>
-      this.#see(friend, { connectionId, isDurable: durable }),
-    );
-    await Promise.all([
-      ...seen,
-      this.friends.only(connections.map(({ connectionId }) => connectionId)).catch(() => {}),
-    ]);
-  }
-
-  async #met(message: Presence | Message<'connected_to_friend'>): Promise<void> {
-    const { type, friend, connectionId } = message;
-    const key = usernameKey(friend.username);
-    if (type === 'friend_away' || type === 'friend_disconnected') this.#online.delete(key);
-    else this.#online.add(key);
-    if (type === 'friend_disconnected') await this.friends.ended(key).catch(this.#options.on.trouble);
-    else if (type === 'connected_to_friend' || type === 'friend_connected') {
-      const isDurable = message.durable;
-      // A durable connection joins two keys: which, the list says if this message does not.
-      if (isDurable && friend.publicKey === undefined)
-        await this.request({ type: 'list_connections' }, 'connections').catch(() => {});
-      else await this.#see(friend, { connectionId, isDurable });
-    } else if (friend.publicKey !== undefined) await this.#see(friend);
-    if (type !== 'connected_to_friend') this.#options.on.presence(message);
-  }
-
-  async #see(friend: Known, connection?: { connectionId: string; isDurable: boolean }): Promise<void> {
-    try {
-      const change = await this.friends.see(friend, connection);
-      if (change !== undefined) this.#options.on.keyChanged(change);
-    } catch (error) {
-      if (!this.#isClosed) this.#options.on.trouble(error);
-    }
+  /** The disk does not take what the exchange says, which it says only once on each socket: another one has to be opened. */
+  #missed(error: unknown): void {
+    if (this.#isClosed) return;
+    if (!this.#isFull) this.#options.on.trouble(error);
+    this.#isFull = true;
+    this.#link.again();
   }
 
   #refused(error: Message<'error'>): void {
@@ -271,6 +281,7 @@ export class Session {
     }
     this.#refusal = MagiError.by(error);
     this.#identified.reject(this.#refusal);
+    this.sender.abandon(this.#refusal);
     void this.#link.close();
   }
 
@@ -279,22 +290,12 @@ export class Session {
     this.#receiver.closed();
     this.sender.closed();
     this.#replies.lost();
-    this.#online.clear();
+    this.#presence.clear();
     if (!willReturn) {
       this.#refusal ??= new MagiError('replaced', `The exchange closed the socket with ${code}.`);
       this.#identified.reject(this.#refusal);
+      this.sender.abandon(this.#refusal);
     } else if (this.#identified.isDone) this.#identified = newIdentified();
     this.#options.on.closed(code, willReturn, reason);
   }
-}
-
-interface Identified extends PromiseWithResolvers<Message<'identified'>> {
-  isDone: boolean;
-}
-
-function newIdentified(): Identified {
-  const identified = { ...Promise.withResolvers<Message<'identified'>>(), isDone: false };
-  // Who does not wait for it is told by the callback `closed`.
-  identified.promise.catch(() => {});
-  return identified;
 }

@@ -94,7 +94,16 @@ export function migrate(file: DatabaseSync): void {
       file.exec(`${MIGRATIONS[next]}; PRAGMA user_version = ${next + 1}`);
     file.exec('COMMIT');
   } catch (error) {
-    if (file.isTransaction) file.exec('ROLLBACK');
+    rollBack(file);
     throw error;
+  }
+}
+
+/** Ends the transaction that there is, or none: a full disk has ended it already, which a Node before 22.16 does not tell. */
+export function rollBack(file: DatabaseSync): void {
+  try {
+    file.exec('ROLLBACK');
+  } catch (error) {
+    if (!/no transaction is active/.test(String(error))) throw error;
   }
 }

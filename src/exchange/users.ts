@@ -106,6 +106,8 @@ export class Users {
   readonly clients = new Map<string, Client>();
   /** Those who are here. */
   readonly byKey = new Map<string, User>();
+  /** How many of those are keyed. */
+  keyedHere = 0;
   /** Keyed users who are away and have a friend here. */
   readonly away = new Map<string, Keyed>();
   readonly #allowances = new Map<string, Allowance>();
@@ -218,6 +220,8 @@ export class Users {
     client.user = user;
     user.clients.add(client);
     this.away.delete(user.key);
+    const before = this.byKey.get(user.key);
+    this.keyedHere += Number(isKeyed(user)) - Number(before !== undefined && isKeyed(before));
     this.byKey.set(user.key, user);
   }
 
@@ -229,6 +233,8 @@ export class Users {
   }
 
   leave(user: User): void {
+    const here = this.byKey.get(user.key);
+    if (here !== undefined && isKeyed(here)) this.keyedHere--;
     this.byKey.delete(user.key);
   }
 

@@ -18,6 +18,15 @@ export class Histogram {
     this.sum += value;
   }
 
+  /** Adds all the values of another one. */
+  addAll(other: Histogram): void {
+    if (other.count === 0) return;
+    for (let index = 0; index < BUCKETS; index++)
+      this.counts[index] = (this.counts[index] ?? 0) + (other.counts[index] ?? 0);
+    this.count += other.count;
+    this.sum += other.sum;
+  }
+
   /** How many values were below 2^power. */
   below(power: number): number {
     let count = 0;

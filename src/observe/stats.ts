@@ -2,6 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { State } from '../exchange/state.ts';
 import { Histogram } from './histogram.ts';
+import { History } from './history.ts';
 import type { Counts } from './metrics.ts';
 
 const USERS_LISTED_MAX = 200;
@@ -42,16 +43,29 @@ export class Stats {
 
   /** Handling times of the running second. */
   readonly handlingNs = new Histogram();
+  readonly history: History;
+  readonly #notices: () => readonly string[];
   #messagesBefore = 0;
+  #refusedBefore = 0;
   #secondAt: number;
 
-  constructor(state: State, counts: Counts, stored: StoredCounts, version: string, now: number) {
+  /** `notices`: codes of what the operator should know now; everybody may read them. */
+  constructor(
+    state: State,
+    counts: Counts,
+    stored: StoredCounts,
+    version: string,
+    now: number,
+    notices: () => readonly string[] = () => [],
+  ) {
     this.#state = state;
     this.#stored = stored;
     this.#counts = counts;
     this.#version = version;
     this.#startedAt = now;
     this.#secondAt = now;
+    this.#notices = notices;
+    this.history = new History(now);
     this.#delay.enable();
   }
 
@@ -73,14 +87,24 @@ export class Stats {
   /** To be called once a second: closes the running second. */
   second(now: number): void {
     const seconds = Math.max(0.001, (now - this.#secondAt) / 1000);
-    this.messagesPerSecond = Math.round((this.totalMessages - this.#messagesBefore) / seconds);
+    const messages = this.totalMessages - this.#messagesBefore;
+    this.messagesPerSecond = Math.round(messages / seconds);
     this.#messagesBefore = this.totalMessages;
     this.#secondAt = now;
     this.handlingP99Us = this.handlingNs.quantile(0.99) / 1000;
-    this.handlingNs.reset();
     // The monitor reports how late its own 20 ms timer was, plus those 20 ms.
     this.eventLoopDelayP99 = Math.max(0, this.#delay.percentile(99) / 1e6 - 20);
     this.#delay.reset();
+    const refused = this.#refusals();
+    this.history.second(now, {
+      messages,
+      clients: this.#state.users.clients.size,
+      delayMs: this.eventLoopDelayP99,
+      handling: this.handlingNs,
+      refused: refused - this.#refusedBefore,
+    });
+    this.#refusedBefore = refused;
+    this.handlingNs.reset();
   }
 
   /** Seconds that the oldest message in a mailbox has waited; 0 without one. */
@@ -117,11 +141,22 @@ export class Stats {
       refusedCodes: invites.wrongTotal,
       wrongCodesLocked: invites.isUnderAttack(now),
       errors: Object.fromEntries(this.#counts.errors),
+      users: users.byKey.size,
+      guests: users.byKey.size - users.keyedHere,
+      notices: this.#notices(),
+      latest: this.history.latest,
     });
   }
 
   stop(): void {
     this.#delay.disable();
+  }
+
+  /** Commands refused since the start. */
+  #refusals(): number {
+    let sum = 0;
+    for (const times of this.#counts.errors.values()) sum += times;
+    return sum;
   }
 
   #connectedUsers() {

@@ -13,6 +13,7 @@ import {
 } from './http.ts';
 import type { Live } from './live.ts';
 import type { Sockets } from './socket.ts';
+import type { Tls } from './tls.ts';
 import {
   App,
   type HttpRequest,
@@ -32,8 +33,8 @@ export interface AppOptions extends HttpOptions {
   readonly live: Live;
   readonly isDraining: () => boolean;
   readonly clock: () => number;
-  /** PEM files, when this app speaks TLS. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** When this app speaks TLS. */
+  readonly tls?: Tls;
 }
 
 export interface Listening {
@@ -60,7 +61,7 @@ export function listen(host: string, port: number, portSetting: string, options:
   return { port: us_socket_local_port(socket), close: () => us_listen_socket_close(socket) };
 }
 
-function tlsApp({ cert, key }: { cert: string; key: string }): TemplatedApp {
+function tlsApp({ cert, key }: Tls): TemplatedApp {
   try {
     return SSLApp({ cert_file_name: cert, key_file_name: key });
   } catch {

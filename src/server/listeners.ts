@@ -1,9 +1,9 @@
 /** What is listened on, and how the operator learns of it. */
-import { accessSync, constants } from 'node:fs';
-import { type Config, OperatorError } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { Log } from '../observe/log.ts';
 import type { Password } from './admin.ts';
 import { type AppOptions, type Listening, listen } from './app.ts';
+import { readTls } from './tls.ts';
 
 export interface Listener extends Listening {
   readonly isTls: boolean;
@@ -11,27 +11,12 @@ export interface Listener extends Listening {
 
 /** Listens on PORT and, with a certificate, on TLS_PORT. Throws OperatorError. */
 export function listenAll(config: Config, options: AppOptions): Listener[] {
-  const { HOST, PORT, TLS_PORT, TLS_CERT, TLS_KEY, PLAIN } = config;
+  const { HOST, PORT, TLS_PORT, PLAIN } = config;
+  const tls = readTls(config, options.clock());
   const listeners = [];
   if (PLAIN === 'on') listeners.push({ ...listen(HOST, PORT, 'PORT', options), isTls: false });
-  if (TLS_CERT !== '') {
-    for (const [setting, file] of Object.entries({ TLS_CERT, TLS_KEY })) mustBeReadable(setting, file);
-    listeners.push({
-      ...listen(HOST, TLS_PORT, 'TLS_PORT', { ...options, tls: { cert: TLS_CERT, key: TLS_KEY } }),
-      isTls: true,
-    });
-  }
+  if (tls !== undefined) listeners.push({ ...listen(HOST, TLS_PORT, 'TLS_PORT', { ...options, tls }), isTls: true });
   return listeners;
-}
-
-function mustBeReadable(setting: string, file: string): void {
-  try {
-    accessSync(file, constants.R_OK);
-  } catch (error) {
-    throw new OperatorError(
-      `${setting} is ${JSON.stringify(file)}: it cannot be read (${(error as NodeJS.ErrnoException).code}).`,
-    );
-  }
 }
 
 /** Tells the log that it has started and, on a terminal, the person in front of it where the dashboard is and how to log in. */

@@ -6,6 +6,8 @@ import type { Page } from './page.ts';
 export interface PublicParts {
   readonly page: Page;
   readonly stats: () => string;
+  /** What the charts show, as JSON. */
+  readonly history: () => string;
   readonly metrics: Metrics;
   /** Whether all is well enough to take clients. */
   readonly isReady: () => boolean;
@@ -14,7 +16,15 @@ export interface PublicParts {
   readonly adminRefusal: (request: Request) => Reply | undefined;
 }
 
-export function publicRoutes({ page, stats, metrics, isReady, isLoopback, adminRefusal }: PublicParts): Routes {
+export function publicRoutes({
+  page,
+  stats,
+  history,
+  metrics,
+  isReady,
+  isLoopback,
+  adminRefusal,
+}: PublicParts): Routes {
   const upgradeOnly: Handler = () => json(426, { error: 'Open a WebSocket here.' }, { Upgrade: 'websocket' });
   const [brotli, gzip] = [Buffer.from(page.brotli, 'base64'), Buffer.from(page.gzip, 'base64')];
   return {
@@ -26,6 +36,13 @@ export function publicRoutes({ page, stats, metrics, isReady, isLoopback, adminR
         status: 200,
         headers: { 'Content-Type': 'application/json; charset=utf-8', 'Access-Control-Allow-Origin': '*' },
         body: stats(),
+      }),
+    },
+    '/api/history': {
+      GET: () => ({
+        status: 200,
+        headers: { 'Content-Type': 'application/json; charset=utf-8' },
+        body: history(),
       }),
     },
     '/healthz': { GET: () => plainText(200, 'ok') },

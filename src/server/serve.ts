@@ -1,8 +1,10 @@
 /** Wiring: config → store → exchange → app; the clock's beats; signals and the drain. */
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import { type Config, readConfig } from '../config.ts';
 import { Exchange } from '../exchange/exchange.ts';
 import { Log } from '../observe/log.ts';
+import { logFile } from '../observe/log-file.ts';
 import { Counts, metrics } from '../observe/metrics.ts';
 import { describe, observer } from '../observe/observer.ts';
 import { type Output, standardOutput } from '../observe/output.ts';
@@ -16,6 +18,7 @@ import { Hosts } from './hosts.ts';
 import { verifyEd25519 } from './keys.ts';
 import { announce, listenAll } from './listeners.ts';
 import { Live } from './live.ts';
+import { Notices } from './notices.ts';
 import { loadPage } from './page.ts';
 import { publicRoutes } from './routes.ts';
 import { handleSignals, type Running } from './signals.ts';
@@ -41,11 +44,24 @@ export function serve(version: string): void {
     data.secret('log-key', () => randomBytes(32).toString('hex')),
     'hex',
   );
-  const output = standardOutput();
+  const output = config.LOG_FILE === '' ? standardOutput() : fileOutput(config);
   const log = new Log({ level: config.LOG_LEVEL, format: config.LOG_FORMAT, output });
   let running: Running | undefined;
   handleSignals(() => running, log, output, clock);
   running = start({ config, version, data, password, tagKey, log, output });
+}
+
+function fileOutput({ LOG_FILE, LOG_FILE_BYTES, LOG_FILES }: Config): Output {
+  const complain = (sentence: string) => {
+    try {
+      // Not process.stderr, whose failing would end the process: standard error may be a file on the same full disk.
+      writeSync(2, `magi-exchange: ${sentence}\n`);
+    } catch {
+      // Then there is nobody left to tell; the metrics count the lines that are lost.
+    }
+  };
+  const stopwatch = () => performance.now();
+  return logFile({ path: LOG_FILE, bytesMax: LOG_FILE_BYTES, filesMax: LOG_FILES, complain, stopwatch });
 }
 
 interface Parts {
@@ -91,12 +107,14 @@ function start({ config, version, data, password, tagKey, log, output }: Parts):
   );
   sockets.attach(exchange);
   const { state } = exchange;
-  const stats: Stats = new Stats(state, counts, storage, version, clock());
+  const notices = new Notices((hint) => log.entry('warning', clock(), { hint }));
+  const stats: Stats = new Stats(state, counts, storage, version, clock(), () => notices.codes);
   const live = new Live(config.CLIENTS_PER_ADDRESS, () => stats.json(clock()));
   const admin = new Admin({ password, log, hosts: () => hosts, clock });
   const routes = publicRoutes({
     page: loadPage(),
     stats: () => stats.json(clock()),
+    history: () => stats.history.json(),
     metrics: metrics(counts, {
       clients: () => state.users.clients.size,
       users: () => state.users.byKey.size,
@@ -116,7 +134,6 @@ function start({ config, version, data, password, tagKey, log, output }: Parts):
     adminRefusal: (request) => admin.refusal(request),
   });
 
-  const warn = onceEach((hint) => log.entry('warning', clock(), { hint }));
   const options: AppOptions = {
     exchange,
     sockets,
@@ -125,8 +142,7 @@ function start({ config, version, data, password, tagKey, log, output }: Parts):
     hosts: () => hosts,
     proxies: config.TRUST_PROXY,
     onForwarded: () => {
-      if (config.TRUST_PROXY === 0)
-        warn('requests come with a forwarding header and TRUST_PROXY is 0: all clients of the proxy share one address');
+      if (config.TRUST_PROXY === 0) notices.note('proxy_untrusted', true);
     },
     isDraining: () => isDraining,
     clock,
@@ -137,23 +153,26 @@ function start({ config, version, data, password, tagKey, log, output }: Parts):
   const hosts = new Hosts(config.PUBLIC_HOSTS, config.ALLOWED_ORIGINS, config.HOST, ports);
 
   const banner = announce(config, version, password, listeners, log, clock());
-  if (config.LOG_FORMAT === 'pretty' && process.stdout.isTTY === true) output.write(banner);
-  for (const hint of config.warnings) warn(hint);
-  if (password.isTrial) warn('the admin password is the published trial one: good for a try-out on this machine only');
+  // It may hold the password, which is for a person in front of a terminal and for no file.
+  if (process.stdout.isTTY === true && config.LOG_FILE !== '') process.stdout.write(banner);
+  else if (process.stdout.isTTY === true && config.LOG_FORMAT === 'pretty') output.write(banner);
+  for (const hint of config.warnings) notices.note('setting_unknown', true, hint);
+  notices.note('trial_password', password.isTrial);
+  notices.note('hosts_unset', config.PUBLIC_HOSTS.length === 0 && !isLoopbackHost(config.HOST));
   output.flush();
 
   const tick = setInterval(() => exchange.ticked(clock()), TICK_MS);
-  const second = setInterval(() => {
+  const stopSeconds = everySecond(() => {
     const now = clock();
     stats.second(now);
+    const clients = state.users.clients.size;
+    notices.note(
+      'one_address',
+      config.TRUST_PROXY === 0 && clients >= CROWD_MIN && state.users.largestAddress() > clients / 2,
+    );
     live.second();
     admin.tick(now);
-    const clients = state.users.clients.size;
-    if (config.TRUST_PROXY === 0 && clients >= CROWD_MIN && state.users.largestAddress() > clients / 2)
-      warn(
-        'over half of all clients come from one address: behind a proxy, set TRUST_PROXY to how many stand in front',
-      );
-  }, 1_000);
+  });
 
   return {
     clients: () => sockets.size,
@@ -168,7 +187,7 @@ function start({ config, version, data, password, tagKey, log, output }: Parts):
       sockets.terminateAll();
       for (const listener of listeners) listener.close();
       clearInterval(tick);
-      clearInterval(second);
+      stopSeconds();
       stats.stop();
       await store.close();
     },
@@ -179,13 +198,20 @@ function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-function onceEach(tell: (hint: string) => void): (hint: string) => void {
-  const told = new Set<string>();
-  return (hint) => {
-    if (told.has(hint)) return;
-    told.add(hint);
-    tell(hint);
+/** Calls back at the beginning of every second of the clock, so that each of the dashboard's points is one second. */
+function everySecond(run: () => void): () => void {
+  let timer: NodeJS.Timeout;
+  const next = () => {
+    const untilNext = 1_000 - (clock() % 1_000);
+    // A timer that fired a little early would else fire again at once.
+    timer = setTimeout(beat, untilNext < 100 ? untilNext + 1_000 : untilNext);
   };
+  const beat = () => {
+    next();
+    run();
+  };
+  next();
+  return () => clearTimeout(timer);
 }
 
 function randomCode(): string {

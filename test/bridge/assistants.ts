@@ -72,7 +72,7 @@ export interface Assistant {
   kill(): Promise<void>;
 }
 
-export interface Tool {
+interface Tool {
   readonly name: string;
   readonly title?: string | undefined;
   readonly description?: string | undefined;

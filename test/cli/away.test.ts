@@ -1,5 +1,7 @@
 /** Commands when the exchange is away, when somebody is interrupted, and when nothing comes: what is kept, said, and how it ends. */
 import * as assert from 'uvu/assert';
+import { openDatabase } from '../../src/client/home.ts';
+import { Outbox } from '../../src/client/outbox.ts';
 import {
   type Exchange,
   eventually,
@@ -57,7 +59,11 @@ test('what is said while the exchange is away is kept, and goes out with the nex
   for (const command of [['invite'], ['connect', 'ABCDEF'], ['disconnect', 'ada']])
     assert.is((await away.run(...command)).code, 75);
 
-  await grace.done('status');
+  // Whatever the next command is for: it stays until the exchange has what was kept.
+  await grace.done('friends');
+  const database = openDatabase(grace.home);
+  assert.is(new Outbox(database).size, 0);
+  database.close();
   assert.is((await grace.json('status')).unanswered, 2);
   const entries = (await ada.json('inbox')).entries as Json[];
   assert.equal(

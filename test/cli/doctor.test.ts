@@ -142,6 +142,9 @@ test('a name that is bound to another key, one that a guest holds, and new names
   try {
     const { check, advice } = await wrong(new Typist(closed, 'newcomer'));
     assert.equal([check, advice], ['Name', 'New names need an invite here: magi-exchange connect CODE']);
+    const newcomer = new Typist(closed, 'newcomer');
+    assert.match(await newcomer.refused(1, 'invite'), /only together with an invite/);
+    assert.match(await newcomer.refused(1, 'connect', 'BQ55JS'), /code does not work/);
   } finally {
     await closed.stop();
   }

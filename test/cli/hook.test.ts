@@ -25,7 +25,8 @@ let ada: Client;
 let grace: Client;
 /** Of grace. */
 let env: Record<string, string>;
-const running = new Set<ChildProcess>();
+/** Whatever was started leads a group of its own, which is gone after the test. */
+const groups: number[] = [];
 
 test.before(async () => {
   exchange = await startExchange(UNLIMITED);
@@ -45,7 +46,12 @@ test.beforeEach(async () => {
   await grace.setPolicy('ada', 'ask');
 });
 test.afterEach(async () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const group of groups.splice(0))
+    try {
+      process.kill(-group, 'SIGKILL');
+    } catch {
+      // All of it has ended.
+    }
   await Promise.all([ada.close(), grace.close()]);
 });
 
@@ -69,8 +75,9 @@ function hook(session: string | undefined, through: readonly string[] = []): Hoo
   const child = spawn(command[0] ?? '', command.slice(1), {
     env: { PATH: process.env.PATH ?? '', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
   });
-  running.add(child);
+  if (child.pid !== undefined) groups.push(child.pid);
   let [stdout, stderr] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
@@ -80,10 +87,7 @@ function hook(session: string | undefined, through: readonly string[] = []): Hoo
   });
   child.stdin.on('error', () => {});
   child.stdin.end(session === undefined ? '' : JSON.stringify({ hook_event_name: 'Stop', session_id: session }));
-  const ended = once(child, 'close').then(([code]) => {
-    running.delete(child);
-    return { code: code as number | null, stdout, stderr };
-  });
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, stdout, stderr }));
   return { child, ended };
 }
 

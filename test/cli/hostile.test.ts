@@ -8,25 +8,25 @@ const test = suite('cli: hostile texts');
 test.after(endTypists);
 
 const SHOWN: readonly (readonly [text: string, shown: string])[] = [
-  ['\u001b[2J\u001b]0;title\u0007', '␛[2J␛]0;title␇'],
-  ['\u009b31mred', '<U+009B>31mred'],
-  ['back\b\b\rover', 'back␈␈␍over'],
-  ['\u202egnp.exe', '<U+202E>gnp.exe'],
-  ['zero\u200bwidth\ufeff', 'zero<U+200B>width<U+FEFF>'],
-  ['tag\u{e0041}\u{e007f}', 'tag<U+E0041><U+E007F>'],
-  ['soft\u00adhyphen', 'soft<U+00AD>hyphen'],
-  ['two\nlines\u2028three', 'two␊lines<U+2028>three'],
-  ['half \ud83d', 'half <U+D83D>'],
-  ['\u007f', '␡'],
-  ['private \ue000', 'private <U+E000>'],
-  ['joined a\u200db', 'joined a<U+200D>b'],
-  ['👩‍💻 🏳️‍🌈 1️⃣ 🏴󠁧󠁢󠁥󠁮󠁧󠁿', '👩‍💻 🏳️‍🌈 1️⃣ 🏴󠁧󠁢󠁥󠁮󠁧󠁿'],
+  ['\u001b[2J\u001b]0;title\u0007', '⟦U+001B⟧[2J⟦U+001B⟧]0;title⟦U+0007⟧'],
+  ['\u009b31mred', '⟦U+009B⟧31mred'],
+  ['back\b\rover', 'back⟦U+0008⟧⟦U+000D⟧over'],
+  ['\u202egnp.exe', '⟦U+202E⟧gnp.exe'],
+  ['zero\u200bwidth\ufeff', 'zero⟦U+200B⟧width⟦U+FEFF⟧'],
+  ['tag\u{e0041}\u{e007f}', 'tag⟦U+E0041⟧⟦U+E007F⟧'],
+  ['soft\u00adhyphen', 'soft⟦U+00AD⟧hyphen'],
+  ['two\nlines\u2028three', 'two⟦U+000A⟧lines⟦U+2028⟧three'],
+  ['half \ud83d', 'half ⟦U+D83D⟧'],
+  ['\u007f', '⟦U+007F⟧'],
+  ['private \ue000', 'private ⟦U+E000⟧'],
+  ['joined a\u200db', 'joined a⟦U+200D⟧b'],
+  ['👩‍💻 🏳️‍🌈 1️⃣', '👩‍💻 🏳️‍🌈 1️⃣'],
   ['Grüße, 日本語, עברית', 'Grüße, 日本語, עברית'],
 ];
 
 test('what moves, hides or turns is shown', () => {
-  for (const [text, shown] of SHOWN) assert.is(visible(text), shown);
-  assert.equal(visibleLines('a\r\nb\tc\n\u0007'), ['a', 'b\tc', '␇']);
+  for (const [text, shown] of SHOWN) assert.equal([visible(text), visible(shown)], [shown, shown]);
+  assert.equal(visibleLines('a\r\nb\tc\n\u0007'), ['a', 'b\tc', '⟦U+0007⟧']);
 });
 
 test('a document stays the same and holds nothing that a terminal obeys', () => {
@@ -43,6 +43,16 @@ test('widths are those of a terminal', () => {
     [fit('abcdef', 6), fit('abcdef', 5), fit('日本語', 5), fit('ab cdef', 4)],
     ['abcdef', 'abcd…', '日本…', 'ab…'],
   );
+});
+
+test('colours are for terminals that have them, and for who wants them', async () => {
+  const somebody = new Typist({ url: 'http://127.0.0.1:9' }, 'ada');
+  const esc = String.fromCharCode(27);
+  const screen = async (more: Record<string, string>) => (await somebody.with(more).terminal('status').ends()).stdout;
+  assert.ok((await screen({})).includes(`${esc}[1mada${esc}[22m`));
+  assert.not.ok((await screen({ NO_COLOR: '1' })).includes(esc));
+  assert.not.ok((await screen({ TERM: 'dumb' })).includes(esc));
+  assert.not.ok((await somebody.run('status')).stdout.includes(esc));
 });
 
 test('nothing of it reaches a terminal or a pipe as it is', async () => {

@@ -132,7 +132,7 @@ test('a draft is shown whole, with whom it goes to, and sent when the owner agre
   assert.is(refused.code, 1);
   assertVisible(refused.stdout);
   assert.is(refused.stdout.split('long ').length, 301);
-  assert.match(refused.stdout, /␛\[2Jand hidden<U\+202E>/);
+  assert.match(refused.stdout, /⟦U\+001B⟧\[2Jand hidden⟦U\+202E⟧/);
   assert.match(refused.stdout, /They asked: .*What is the password\?/);
   assert.is(((await grace.json('inbox')).entries as Json[]).length, 0);
 

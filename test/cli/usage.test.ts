@@ -59,6 +59,7 @@ test('every command has help, and the overview has every command', async () => {
     assert.is(await somebody.done(name, '--help'), text);
     assert.ok(text.startsWith(`magi-exchange ${name}`), name);
     assert.match(text, /--json/);
+    for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
   }
   const [people = ''] = overview.split('For the operator');
   for (const line of people.split('\n')) assert.ok(line.length <= 80, line);

@@ -62,7 +62,7 @@ test('an answer wakes, too', async () => {
   const { code, stderr } = await ada.run('wait', '--timeout', '20');
   assert.is(code, 2);
   assert.match(stderr, /: 1 answer \(#\d+ from /);
-  assert.match(await ada.refused(2, 'wait', '--timeout', 'x'), /takes a number of seconds/);
+  assert.match(await ada.refused(1, 'wait', '--timeout', 'x'), /takes a number of seconds/);
 });
 
 test('it goes on while the exchange is away, and says so at the end', async () => {

@@ -190,6 +190,28 @@ withPair('a friend whose key changes is told to the owner and not used', async (
   await grace.client.close();
 });
 
+withPair('each process tells its owner once that a key has changed', async ({ exchange, ada, grace, folder }) => {
+  const pinned = exchange.users.get('grace')?.publicKey;
+  const other = person(exchange, 'ada', folder);
+  await other.client.identify();
+  await grace.client.close();
+  exchange.users.set('grace', { username: 'Grace', nickname: 'Grace', publicKey: 'another' });
+  const change = ['keyChanged', { username: 'Grace', pinned, offered: 'another' }];
+  for (let n = 0; n < 2; n++) {
+    const identified = exchange.heardOf('identify').length;
+    exchange.crash();
+    await eventually(() => exchange.heardOf('identify').length === identified + 2, 'both to be back');
+    for (const one of [ada, other]) {
+      await eventually(() => one.client.isIdentified, 'them to be let in');
+      assert.equal(await one.until('keyChanged'), [change]);
+    }
+  }
+  const later = person(exchange, 'ada', folder);
+  await later.client.identify();
+  assert.equal(await later.until('keyChanged'), [change]);
+  await Promise.all([later.client.close(), other.client.close()]);
+});
+
 withPair('disconnect ends a connection for both', async ({ ada, grace }) => {
   await ada.client.disconnect('grace');
   assert.equal(ada.client.friends(), []);

@@ -11,6 +11,7 @@ import { openDatabase } from '../../src/client/home.ts';
 import { Inbox } from '../../src/client/inbox.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import { eventually, suite, temporaryFolder } from '../harness.ts';
+import { NODES } from './assistants.ts';
 import { refusal } from './people.ts';
 
 const test = suite('client database');
@@ -27,9 +28,14 @@ const put = (database: Database, n: number) => database.run('INSERT INTO numbers
 const numbersIn = (database: Database) => database.all('SELECT n FROM numbers ORDER BY n').map(({ n }) => Number(n));
 
 test('after kill -9, all that was said to be safe is there, and nothing half', async () => {
-  for (const lines of [1, 60, 400]) {
+  for (const [at, lines] of [1, 60, 400].entries()) {
     const folder = temporaryFolder();
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', APPENDER, 'write', folder]);
+    const child = spawn(NODES[at % NODES.length] ?? '', [
+      '--disable-warning=ExperimentalWarning',
+      APPENDER,
+      'write',
+      folder,
+    ]);
     const exited = once(child, 'exit');
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -110,6 +116,31 @@ test('what the disk refuses undoes everything of this turn, and the next turn is
   await database.write(() => put(database, 5));
   assert.equal(numbersIn(database), [1, 5]);
   database.close();
+});
+
+test('also on a Node that does not tell whether a transaction is going on, as before 22.16', async () => {
+  const sqlite = process.getBuiltinModule('node:sqlite');
+  const { DatabaseSync } = sqlite;
+  sqlite.DatabaseSync = new Proxy(DatabaseSync, {
+    construct: (_, [path]) =>
+      new Proxy(new DatabaseSync(path), {
+        get(file, name) {
+          if (name === 'isTransaction') return undefined;
+          const value = Reflect.get(file, name, file) as unknown;
+          return typeof value === 'function' ? value.bind(file) : value;
+        },
+      }),
+  });
+  try {
+    const database = withNumbers();
+    await database.write(() => put(database, 1));
+    assert.is(await refusal(database.write(() => put(database, 1))), 'storage_failed');
+    await database.write(() => put(database, 2));
+    assert.equal(numbersIn(database), [1, 2]);
+    database.close();
+  } finally {
+    sqlite.DatabaseSync = DatabaseSync;
+  }
 });
 
 test('what may wait is written with the next commit, after a moment, or at the end', async () => {

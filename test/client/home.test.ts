@@ -11,6 +11,7 @@ import { KEY_FILE, openDatabase, openHome, openIdentity, STORE_FILE } from '../.
 import { dialledHost, Identity } from '../../src/client/identity.ts';
 import { enter, isGone, leave } from '../../src/client/processes.ts';
 import { suite, temporaryFolder, within } from '../harness.ts';
+import { NODES } from './assistants.ts';
 
 const test = suite('client home');
 const APPENDER = fileURLToPath(new URL('./appender.ts', import.meta.url));
@@ -105,7 +106,7 @@ test('a draft of a key that another process is about to use is not written to', 
 test('processes that start at once in a new folder agree on one key, and all can work', async () => {
   for (let round = 0; round < 3; round++) {
     const folder = join(temporaryFolder(), 'home');
-    const children = Array.from({ length: 6 }, () => startOpener(folder));
+    const children = Array.from({ length: 6 }, (_, n) => startOpener(folder, NODES[n % NODES.length]));
     await Promise.all(children.map(({ line }) => line('ready')));
     for (const { child } of children) child.stdin?.write('go\n');
     const keys = await Promise.all(children.map(({ line }) => line(/^[\w-]{43}$/)));
@@ -118,13 +119,8 @@ test('processes that start at once in a new folder agree on one key, and all can
 });
 
 /** A process that is about to open the folder, and what it says. */
-function startOpener(folder: string) {
-  const child: ChildProcess = spawn(process.execPath, [
-    '--disable-warning=ExperimentalWarning',
-    APPENDER,
-    'open',
-    folder,
-  ]);
+function startOpener(folder: string, node = process.execPath) {
+  const child: ChildProcess = spawn(node, ['--disable-warning=ExperimentalWarning', APPENDER, 'open', folder]);
   const exited = once(child, 'exit').then(([code]) => code as number | null);
   const said: string[] = [];
   let look = () => {};

@@ -230,6 +230,7 @@ test('only the questions of friends with these policies are brought', async () =
   assert.is(await taken(['hold']), 'stranger');
   assert.is(await taken(['hold']), 'hold');
   assert.is(await taken(ALL), undefined);
+  assert.equal(desk.inbox.waiting(10 * MINUTE_MS), { questions: 4, answers: 0 }, 'nobody is woken for who is muted');
   assert.is(await taken(['mute']), 'mute');
   leave(me);
 });

@@ -19,6 +19,14 @@ export interface Person {
   until(what: string, count?: number): Promise<Told[]>;
 }
 
+const people = new Set<Client>();
+
+/** Closes every client of a test, also of one that has failed: an open one keeps the tests running. */
+export async function everybodyLeaves(): Promise<void> {
+  await Promise.all([...people].map((client) => client.close()));
+  people.clear();
+}
+
 /** A keyed user; with a `folder`, everything of theirs is kept there. */
 export function person(exchange: { readonly url: string }, username: string, folder?: string, isGuest = false): Person {
   const told: Told[] = [];
@@ -44,6 +52,7 @@ export function person(exchange: { readonly url: string }, username: string, fol
   const identity = isGuest ? undefined : home.identity;
   const { database } = home;
   const client = new Client({ url: exchange.url, username, identity, database, backoff: { minMs: 10, maxMs: 50 }, on });
+  people.add(client);
   const until = (what: string, count = 1) =>
     eventually(
       () => {

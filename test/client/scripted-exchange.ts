@@ -67,6 +67,11 @@ export class ScriptedExchange {
     return this.heard.filter((command) => command.type === type);
   }
 
+  /** Connects the user with all of these. */
+  connect(username: string, friends: readonly string[]): void {
+    this.#friends.set(username, new Set([...(this.#friends.get(username) ?? []), ...friends]));
+  }
+
   /** What a kill does: every socket is lost, and every message that is not in a mailbox. */
   crash(): void {
     for (const [name, held] of this.#held) if (!held.isQueued) this.#held.delete(name);

@@ -1,112 +1,12 @@
 /** Protocol part 6: the dashboard in a real browser, on a real exchange, with real clients. */
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
-import { suite as uvuSuite } from 'uvu';
 import * as assert from 'uvu/assert';
-import {
-  type Exchange,
-  eventually,
-  httpRequest,
-  suite,
-  TestClient,
-  UNLIMITED,
-  withExchange,
-  within,
-} from '../harness.ts';
+import { eventually, httpRequest, TestClient, withExchange } from '../harness.ts';
+import { KeyedUser } from '../server/keyed.ts';
+import { ask, browserSuite, ENV, exactly, freePort, look, shows, tryWrongCode } from './browser.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-const CHROMIUM_FLAGS =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
-const PASSWORD = 'a-long-test-password';
-const ENV = { ...UNLIMITED, ADMIN_PASSWORD: PASSWORD };
 const PAGE_BYTES_MAX = 120_000;
-
-const test = suite('dashboard');
-const unseen = uvuSuite('dashboard, not run');
-let browser: Browser | undefined;
-
-const hasChromium = existsSync(CHROMIUM);
-if (!hasChromium) {
-  const missing = `${CHROMIUM} is missing, and the dashboard was not looked at: apt-get install chromium`;
-  console.log(missing);
-  // On a machine that must be able to run everything, this is a failure.
-  if (process.env.CI === 'true')
-    test('there is a browser to look with', () => {
-      throw new Error(missing);
-    });
-}
-
-function inBrowser(title: string, run: () => Promise<void>): void {
-  if (hasChromium) test(title, run);
-  else unseen.skip(title);
-}
-
-async function launched(): Promise<Browser> {
-  browser ??= await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS.split(' '), timeout: 30_000 });
-  return browser;
-}
-test.after(async () => {
-  await browser?.close();
-});
-
-interface View {
-  readonly page: Page;
-  /** What the browser complained of, and whatever it asked of anybody but the exchange. */
-  readonly complaints: string[];
-}
-
-/** Opens the dashboard in a browser profile of its own and waits for the first push. */
-async function look(exchange: Exchange, options: BrowserContextOptions = {}, token?: string): Promise<View> {
-  const context = await (await launched()).newContext({ reducedMotion: 'reduce', ...options });
-  if (token !== undefined)
-    await context.addInitScript((text) => sessionStorage.setItem('magi-admin-token', text), token);
-  const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
-  const complaints: string[] = [];
-  page.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(String(error)));
-  page.on('request', (request) => {
-    const { protocol, origin } = new URL(request.url());
-    if (protocol !== 'data:' && origin !== exchange.url) complaints.push(`asked ${request.url()}`);
-  });
-  page.on('websocket', (socket) => {
-    if (new URL(socket.url()).host !== new URL(exchange.url).host) complaints.push(`opened ${socket.url()}`);
-  });
-  await page.goto(exchange.url);
-  await shows(page, '#state', 'Live');
-  return { page, complaints };
-}
-
-/** Waits until an element shows exactly this text. */
-async function shows(page: Page, selector: string, text: string, options: { timeout?: number } = {}): Promise<void> {
-  const shown = page.locator(selector).filter({ hasText: exactly(text) });
-  await shown.waitFor(options);
-}
-
-function exactly(text: string): RegExp {
-  return new RegExp(`^\\s*${text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*$`);
-}
-
-async function logIn(page: Page, password = PASSWORD): Promise<void> {
-  await page.getByLabel('Admin password').fill(password);
-  await page.getByRole('button', { name: 'Open the log' }).click();
-}
-
-/** A wrong code makes an entry of level warn. */
-async function tryWrongCode(exchange: Exchange): Promise<void> {
-  const client = await TestClient.identified(exchange, 'guesser');
-  assert.is((await client.request({ type: 'connect', code: '222222' })).code, 'invalid_code');
-  await client.close();
-}
-
-function overflow(page: Page): Promise<number> {
-  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-}
+const { test, inBrowser } = browserSuite('dashboard');
 
 test('the page is one document, and its policy allows what is inside it and nothing else', async () => {
   await withExchange(ENV, async (exchange) => {
@@ -127,7 +27,22 @@ test('the page is one document, and its policy allows what is inside it and noth
       `default-src 'none'; script-src ${hashOf('script')}; style-src ${hashOf('style')}; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
     );
     const markup = text.replace(/<script>[\s\S]*<\/script>|<style>[\s\S]*?<\/style>/g, '');
-    assert.not.match(markup, /\sstyle=|\son\w+=|(src|href)="(?!data:|api\/stats")/);
+    assert.not.match(markup, /\sstyle=|\son\w+=|(src|href)="(?!data:|#log"|api\/(stats|history)")/);
+  });
+});
+
+inBrowser('the page comes compressed in one response, and asks for nothing but its numbers', async () => {
+  await withExchange(ENV, async (exchange) => {
+    const { headers } = await httpRequest(exchange, '/', { headers: { 'Accept-Encoding': 'br' } });
+    assert.is(headers['content-encoding'], 'br');
+    assert.ok(Number(headers['content-length']) < PAGE_BYTES_MAX / 2, headers['content-length']);
+    const { page, complaints } = await look(exchange);
+    await page.waitForLoadState('networkidle');
+    const asked = await page.evaluate(() =>
+      performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname),
+    );
+    assert.equal(asked, ['/api/history']);
+    assert.equal(complaints, []);
   });
 });
 
@@ -137,9 +52,10 @@ inBrowser('numbers, charts and avatars move when clients come, talk and go', asy
     await shows(page, '#clients', '0');
     await page.getByText('Nobody is here yet.').waitFor();
 
-    const [ann, bob] = await TestClient.pair(exchange, 'ann@example.org', 'bob@example.org');
+    const [ann, bob] = await TestClient.pair(exchange, 'ann@secret.invalid', 'bob@secret.invalid');
     await shows(page, '#clients', '2');
-    await shows(page, '#clients-note', '2 users, 2 in a connection');
+    await shows(page, '#users-count', '2');
+    await shows(page, '#users-note', '2 in a connection, 0 idle');
     await shows(page, '#connections', '1');
     await page.getByText('Nobody is here yet.').waitFor({ state: 'hidden' });
     await page.locator('.user').nth(1).waitFor();
@@ -147,22 +63,14 @@ inBrowser('numbers, charts and avatars move when clients come, talk and go', asy
     const { clientId } = JSON.parse((await httpRequest(exchange, '/api/stats')).text).connectedUsers[0];
     await page.getByText(clientId, { exact: true }).waitFor();
 
-    await ann.request({ type: 'ask', content: 'Hello' }, 'question_sent');
-    await bob.next('question');
+    await ask(ann, bob);
     await shows(page, '#messages', '1');
-    await page
-      .locator('#messages-note')
-      .filter({ hasText: /^question, 5 characters, / })
-      .waitFor();
-    await page
-      .locator('#rate-note')
-      .filter({ hasText: /^peak / })
-      .waitFor();
-    await page
-      .locator('#chart-clients-reading')
-      .filter({ hasText: exactly('2 clients') })
-      .waitFor();
-    assert.not.match(await page.content(), /example\.org/);
+    await shows(page, '#messages-note', /^question, 5 characters, /);
+    await shows(page, '#chart-rate-note', /^peak [\d.]+, mean /);
+    await shows(page, '#chart-clients-note', 'most 2');
+    await shows(page, '#delay', /^[\d.]+ (µs|ms)$/);
+    await shows(page, '#chart-handling-note', /^worst [\d.]+ (µs|ms)$/);
+    assert.not.match(await page.content(), /secret\.invalid/);
 
     await bob.close();
     await shows(page, '#clients', '1');
@@ -173,8 +81,39 @@ inBrowser('numbers, charts and avatars move when clients come, talk and go', asy
   });
 });
 
-inBrowser('every chart is drawn, and anew when the theme changes', async () => {
+inBrowser('a page that is opened later shows what was before', async () => {
   await withExchange(ENV, async (exchange) => {
+    const [ann, bob] = await TestClient.pair(exchange, 'ann', 'bob');
+    for (let n = 0; n < 3; n++) await ask(ann, bob);
+    const stats = async () => JSON.parse((await httpRequest(exchange, '/api/stats')).text);
+    await eventually(async () => (await stats()).latest[1]?.[2] > 0, 'the messages to be in the history');
+    await Promise.all([ann.close(), bob.close()]);
+    await eventually(async () => (await stats()).latest[0][4] === 0, 'a second without clients');
+
+    const { page, complaints } = await look(exchange);
+    await shows(page, '#clients', '0');
+    await shows(page, '#chart-clients-note', 'most 2');
+    for (const [range, words] of [
+      ['1 minute', 'the last minute'],
+      ['15 minutes', 'the last 15 minutes'],
+      ['24 hours', 'the last 24 hours'],
+    ] as const) {
+      await page.getByRole('radio', { name: range }).check();
+      await shows(page, '#chart-rate-note', new RegExp(`^peak \\d[\\d.]*, mean \\d[\\d.]* in ${words}$`));
+    }
+    assert.match(page.url(), /#24h$/);
+
+    // The address is all that remembers the range: a screen on a wall comes back to its own.
+    const again = await look(exchange, { hash: '#15m' });
+    assert.ok(await again.page.getByRole('radio', { name: '15 minutes' }).isChecked());
+    await shows(again.page, '#chart-rate-note', /15 minutes$/);
+    assert.equal([...complaints, ...again.complaints], []);
+  });
+});
+
+inBrowser('every chart is drawn, and anew when the theme or the range changes', async () => {
+  await withExchange(ENV, async (exchange) => {
+    const [ann, bob] = await TestClient.pair(exchange, 'ann', 'bob');
     const { page, complaints } = await look(exchange, { colorScheme: 'light' });
     const drawn = () =>
       page.evaluate(() =>
@@ -185,34 +124,35 @@ inBrowser('every chart is drawn, and anew when the theme changes', async () => {
       );
     await eventually(async () => (await drawn()).every(({ painted }) => painted), 'every chart to be painted');
     const light = await drawn();
-    assert.is(light.length, 4);
+    assert.is(light.length, 5);
     await page.emulateMedia({ colorScheme: 'dark' });
     await eventually(
-      async () => (await drawn())[0]?.picture !== light[0]?.picture,
+      async () => (await drawn()).every(({ picture }, index) => picture !== light[index]?.picture),
       'the charts to change with the theme',
     );
+    const dark = await drawn();
+    await page.getByRole('radio', { name: '24 hours' }).check();
+    await eventually(
+      async () => (await drawn()).every(({ picture }, index) => picture !== dark[index]?.picture),
+      'the charts to change with the range',
+    );
+    await Promise.all([ann.close(), bob.close()]);
     assert.equal(complaints, []);
   });
 });
 
-/** A free port, asked for by number: a port that was given for 0 cannot be taken again at once by the next exchange. */
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return String(port);
-}
-
-inBrowser('it says when it is cut off, and returns with the exchange', async () => {
+inBrowser('it says when it is cut off, and returns with the exchange and what it knew before', async () => {
   const env = { ...ENV, PORT: await freePort() };
   await withExchange(env, async (first) => {
+    const [ann, bob] = await TestClient.pair(first, 'ann', 'bob');
+    await ask(ann, bob);
     const { page } = await look(first);
+    await shows(page, '#chart-clients-note', 'most 2');
     await first.stop('SIGKILL');
     await page.getByText('Cut off from the exchange.').waitFor();
     await page.getByText(/^Trying again( in \d+ s)?…$/).waitFor();
-    const opacity = await page.locator('.numbers').evaluate((numbers) => Number(getComputedStyle(numbers).opacity));
+    await shows(page, '#state', /^Cut off at \d\d:\d\d$/);
+    const opacity = await page.locator('.facts').evaluate((facts) => Number(getComputedStyle(facts).opacity));
     assert.ok(opacity < 1, 'what is old is grey');
     assert.is(await page.title(), 'Cut off · mAGI exchange');
 
@@ -222,140 +162,148 @@ inBrowser('it says when it is cut off, and returns with the exchange', async () 
       await page.getByText('Cut off from the exchange.').waitFor({ state: 'hidden' });
       const client = await TestClient.identified(second, 'ann');
       await shows(page, '#clients', '1');
+      await shows(page, '#chart-clients-note', 'most 2');
       await client.close();
     });
   });
 });
 
-inBrowser('a wrong password is told, the right one opens the log for this tab and is kept nowhere', async () => {
+inBrowser('a button tries again at once', async () => {
+  const env = { ...ENV, PORT: await freePort() };
+  await withExchange(env, async (first) => {
+    const { page } = await look(first);
+    await first.stop('SIGKILL');
+    await page.getByText('Cut off from the exchange.').waitFor();
+    await withExchange(env, async () => {
+      await page.getByRole('button', { name: 'Try now' }).click();
+      await shows(page, '#state', 'Live');
+    });
+  });
+});
+
+inBrowser('what was refused is counted by kind and by reason', async () => {
   await withExchange(ENV, async (exchange) => {
     const { page, complaints } = await look(exchange);
-    const stored = () => page.evaluate(() => JSON.stringify([{ ...localStorage }, Object.keys(sessionStorage)]));
-    await logIn(page, 'not the password');
-    await page.getByRole('alert').filter({ hasText: 'Wrong password.' }).waitFor();
-    assert.is(await stored(), '[{},[]]');
-    assert.ok(await page.locator('#panel').isHidden());
-    // The browser itself reports a refused request as an error.
-    assert.match(complaints.splice(0).join('\n'), /^[^\n]*status of 401[^\n]*$/);
+    await page.getByText('Nothing was refused yet.').waitFor();
+    await tryWrongCode(exchange);
+    await tryWrongCode(exchange);
+    const client = await TestClient.identified(exchange, 'ann');
+    assert.is((await client.request('{')).code, 'bad_message');
+    await shows(page, '#refused', '3');
+    await shows(page, '#refused-codes', '2');
+    await shows(page, '#refused-limits', '0');
+    await shows(page, '#refused-others', '1');
+    await shows(page, '#chart-refused-note', '3 in the last minute');
+    const reasons = page.locator('.bar');
+    await reasons.nth(1).waitFor();
+    assert.equal(await page.locator('.bar-code').allTextContents(), ['invalid_code', 'bad_message']);
+    await reasons.first().filter({ hasText: 'wrong or used invite code' }).waitFor();
 
-    await logIn(page);
-    await page.locator('.entry').filter({ hasText: 'Exchange started' }).waitFor();
-    assert.is(await stored(), '[{},["magi-admin-token"]]');
-    assert.is.not(await page.evaluate(() => sessionStorage.getItem('magi-admin-token')), PASSWORD);
-    assert.is(await page.getByLabel('Admin password').inputValue(), '');
-
-    await page.reload();
-    await page.locator('.entry').first().waitFor();
-    await page.getByRole('button', { name: 'Log out' }).click();
-    await page.getByLabel('Admin password').waitFor();
-    assert.is(await stored(), '[{},[]]');
-    assert.is(await page.locator('.entry').count(), 0);
+    // More kinds than there is room for: those that are left over are one number.
+    for (const type of ['zzz', 'ask', 'answer', 'create_invite', 'list_connections'])
+      await client.request({ type, content: 5, to: 'nobody' });
+    await client.request({ type: 'ask', content: 'x', to: 'nobody' }, 'error');
+    await client.request({ type: 'identify', username: 'somebody else' }, 'error');
+    await client.request({ type: 'connect', code: '222222', username: ' ' }, 'error');
+    await eventually(async () => (await reasons.count()) === 5, 'five reasons');
+    await shows(page, '#reasons-note', /^\d+ for other reasons$/);
+    await client.close();
     assert.equal(complaints, []);
   });
 });
 
-inBrowser('a token that has ended leads back to the login', async () => {
-  await withExchange(ENV, async (exchange) => {
-    const { page } = await look(exchange, {}, `mgx_${'x'.repeat(43)}`);
-    await page.getByRole('alert').filter({ hasText: 'Log in again.' }).waitFor();
-    await logIn(page);
-    await page.locator('.entry').first().waitFor();
+inBrowser('a limit that was hit is counted as one', async () => {
+  await withExchange({ ...ENV, QUESTIONS_PER_MINUTE: '1' }, async (exchange) => {
+    const { page } = await look(exchange);
+    const [ann, bob] = await TestClient.pair(exchange, 'ann', 'bob');
+    for (let n = 0; n < 10; n++) await ask(ann, bob);
+    assert.is((await ann.request({ type: 'ask', content: 'One too many' })).code, 'rate_limited');
+    await shows(page, '#refused-limits', '1');
+    await Promise.all([ann.close(), bob.close()]);
   });
 });
 
-inBrowser('entries come in as they happen; level and search choose among them', async () => {
+inBrowser('the share of guests', async () => {
+  await withExchange(ENV, async (exchange) => {
+    const { page } = await look(exchange);
+    const guests = [await TestClient.identified(exchange, 'ann'), await TestClient.identified(exchange, 'bob')];
+    await shows(page, '#share-note', '100 % guests, 0 with a key');
+    const keyed = await new KeyedUser('cy').come(exchange);
+    await shows(page, '#share-note', '67 % guests, 1 with a key');
+    for (const guest of guests) await guest.close();
+    await shows(page, '#share-note', '0 % guests, 1 with a key');
+    await keyed.close();
+    await shows(page, '#share-note', '');
+  });
+});
+
+inBrowser('a crowd is shown as avatars, and closes its ranks when somebody leaves', async () => {
   await withExchange(ENV, async (exchange) => {
     const { page, complaints } = await look(exchange);
-    const rows = page.locator('.entry');
-    const levels = async () => new Set(await page.locator('.entry-level').allTextContents());
-    await logIn(page);
-    await rows.first().waitFor();
-
-    const [ann, bob] = await TestClient.pair(exchange, 'ann', 'bob');
-    const connected = rows.filter({ hasText: 'Users connected' });
-    await connected.waitFor();
-    assert.match((await connected.textContent()) ?? '', /user1: u_[0-9a-f]{8}/);
-    await tryWrongCode(exchange);
-    await rows.filter({ hasText: 'Invite code refused' }).waitFor();
-
-    await page.getByLabel('Level').selectOption('warn');
-    assert.equal(await levels(), new Set(['warn']));
-    await page.getByLabel('Level').selectOption('error');
-    await page.getByText('No entry of this level yet.').waitFor();
-    await page.getByLabel('Level').selectOption('info');
-
-    await page.getByLabel('Search the log').fill('INVITE');
-    assert.ok((await rows.allTextContents()).every((row) => /invite/i.test(row)));
-    await page.getByLabel('Search the log').fill('no such thing');
-    await page.getByText('No entry has “no such thing” in it.').waitFor();
-    await page.getByLabel('Search the log').fill('');
-    await connected.waitFor();
-
-    await Promise.all([ann.close(), bob.close()]);
+    const clients: TestClient[] = [];
+    for (let n = 0; n < 12; n++) clients.push(await TestClient.identified(exchange, `user ${n}`, `${n % 10}`));
+    await eventually(async () => (await page.locator('.crowd .user').count()) === 12, 'the crowd');
+    const place = (at: number) => page.locator('.user').nth(at).boundingBox();
+    const [before, second] = [await place(0), await place(1)];
+    assert.ok(before !== null && second !== null && second.x > before.x && second.y === before.y, 'side by side');
+    await clients[0]?.close();
+    await eventually(async () => (await page.locator('.user').count()) === 11, 'somebody to leave');
+    assert.equal(await place(0), before);
+    assert.is(
+      await page
+        .locator('.user')
+        .first()
+        .getAttribute('title')
+        .then((title) => /: idle, here for \d/.test(title ?? '')),
+      true,
+    );
+    for (const client of clients.slice(1)) await client.close();
+    await page.getByText('Nobody is here yet.').waitFor();
     assert.equal(complaints, []);
   });
 });
 
-inBrowser('a paused log stands still and counts; a long one is bounded; what is shown can be copied', async () => {
-  await withExchange(ENV, async (exchange) => {
-    const { page, complaints } = await look(exchange, { permissions: ['clipboard-read', 'clipboard-write'] });
-    const rows = page.locator('.entry');
-    await logIn(page);
-    await rows.first().waitFor();
-    const [ann, bob] = await TestClient.pair(exchange, 'ann', 'bob');
-    await rows.filter({ hasText: 'Users connected' }).waitFor();
+inBrowser('what the operator should know stands at the head of the page', async () => {
+  await withExchange({ ...ENV, ADMIN_PASSWORD: 'magi2024' }, async (exchange) => {
+    const { page, complaints } = await look(exchange);
+    await shows(page, '#verdict', 'The trial password is in use');
+    const whatToDo = page.getByText(/Set ADMIN_PASSWORD/);
+    assert.ok(await whatToDo.isHidden());
+    await page.getByRole('button', { name: 'What to do' }).click();
+    await whatToDo.waitFor();
 
-    await page.getByLabel('Search the log').fill('question_forwarded');
-    await page.getByRole('button', { name: 'Pause' }).click();
-    const ask = async () => {
-      await ann.request({ type: 'ask', content: 'Hello' }, 'question_sent');
-      await bob.next('question');
-    };
-    await ask();
-    await ask();
-    await page.getByRole('button', { name: 'Resume · 2 new' }).waitFor();
-    assert.is(await rows.count(), 0);
-    await page.getByRole('button', { name: 'Resume' }).click();
-    await rows.nth(1).waitFor();
-
-    for (let i = 0; i < 600; i++) await ask();
-    await shows(page, '#messages', '602');
-    await eventually(async () => (await rows.count()) === 500, 'the list to be full');
-    await page.getByLabel('Search the log').fill('');
-    await page.getByRole('button', { name: 'Copy' }).click();
-    await page.getByRole('button', { name: 'Copied 500' }).waitFor();
-    const copied = await page.evaluate(() => navigator.clipboard.readText());
-    assert.is(copied.trimEnd().split('\n').length, 500);
-    assert.match(copied, /^\d{4}-\d\d-\d\dT[\d:.]+Z info Question forwarded .*length: 5$/m);
-    await Promise.all([ann.close(), bob.close()]);
+    // Who passes requests on and is not trusted is found out by the first such request.
+    await httpRequest(exchange, '/api/stats', { headers: { 'X-Forwarded-For': '192.0.2.1' } });
+    await shows(page, '#verdict', '2 things to know');
+    await page.getByText(/Set TRUST_PROXY/).waitFor();
+    await page.getByRole('button', { name: 'Close' }).click();
+    await whatToDo.waitFor({ state: 'hidden' });
     assert.equal(complaints, []);
   });
 });
 
-inBrowser('it fits a phone and a desk, in both themes', async () => {
+inBrowser('when there is nothing to know, it says so', async () => {
   await withExchange(ENV, async (exchange) => {
-    const [ann, bob] = await TestClient.pair(exchange, 'ann', 'bob');
-    await tryWrongCode(exchange);
-    const papers = new Set<string>();
-    for (const colorScheme of ['light', 'dark'] as const)
-      for (const viewport of [
-        { width: 390, height: 844 },
-        { width: 1440, height: 900 },
-      ]) {
-        const { page, complaints } = await look(exchange, { colorScheme, viewport });
-        await page.locator('.user').nth(1).waitFor();
-        assert.is(await overflow(page), 0, `${colorScheme} ${viewport.width}`);
-        await logIn(page);
-        await page.locator('.entry').first().waitFor();
-        assert.is(await overflow(page), 0, `${colorScheme} ${viewport.width}, with the log`);
-        papers.add(await page.evaluate(() => `${getComputedStyle(document.body).backgroundColor}`));
-        assert.equal(complaints, []);
-        await within(page.context().close(), 'the page to close');
-      }
-    assert.is(papers.size, 2, [...papers].join(' '));
-    await Promise.all([ann.close(), bob.close()]);
+    const { page } = await look(exchange);
+    await shows(page, '#verdict', 'Nothing needs your attention');
+    await page.getByRole('button', { name: 'What to do' }).waitFor({ state: 'hidden' });
   });
 });
 
-unseen.run();
+inBrowser('an address that others can reach, by any name', async () => {
+  await withExchange({ ...ENV, HOST: '0.0.0.0' }, async (exchange) => {
+    const { page } = await look(exchange);
+    await shows(page, '#verdict', 'PUBLIC_HOSTS is not set');
+  });
+});
+
+inBrowser('many guessed codes are something to know', async () => {
+  await withExchange({ ...ENV, WRONG_CODES_TOTAL: '2' }, async (exchange) => {
+    const { page } = await look(exchange);
+    for (let n = 0; n < 3; n++) await tryWrongCode(exchange);
+    await shows(page, '#verdict', exactly('Many wrong invite codes'));
+    await page.locator('#refused-codes.bad').waitFor();
+  });
+});
+
 test.run();

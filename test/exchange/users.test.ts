@@ -74,6 +74,21 @@ test('a user begins with nothing, is found by its key, and goes', () => {
   assert.is.not(join(users, 'b', 'ann').id, id, 'the next holder is another user');
 });
 
+test('how many of those here hold a key', () => {
+  const users = new Users();
+  const guest = join(users, 'a', 'ann');
+  const names = { id: 'key', key: 'cy', username: 'cy', nickname: 'cy', tag: 'u_0' };
+  const keyed = users.make({ ...names, publicKey: 'key' }, START);
+  assert.is(users.keyedHere, 0);
+  for (const id of ['b', 'c']) users.enter(keyed, users.open(id, '192.0.2.1', '', START));
+  assert.is(users.keyedHere, 1, 'a second client is no second user');
+  users.leave(guest);
+  assert.is(users.keyedHere, 1);
+  users.leave(keyed);
+  users.leave(keyed);
+  assert.is(users.keyedHere, 0);
+});
+
 test('a new nickname is in every part that is made from it', () => {
   const user = join(new Users(), 'a', 'ann');
   assert.equal(

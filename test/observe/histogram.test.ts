@@ -65,6 +65,22 @@ test('values too small or too large are counted at an end, and break nothing', (
   }
 });
 
+test('all the values of another one are as if they had been added here', () => {
+  fc.assert(
+    fc.property(values, values, (ours, others) => {
+      const both = filled(ours);
+      both.addAll(filled(others));
+      const expected = filled([...ours, ...others]);
+      assert.equal(both.counts, expected.counts);
+      assert.is(both.count, expected.count);
+      assert.ok(Math.abs(both.sum - expected.sum) < 1e-6 * Math.max(1, expected.sum));
+    }),
+  );
+  const one = filled([5]);
+  one.addAll(new Histogram());
+  assert.equal(one, filled([5]));
+});
+
 test('a reset forgets everything', () => {
   const histogram = filled([5, 500]);
   histogram.reset();

@@ -79,6 +79,7 @@ test('an exchange that has just started', () => {
     ...{ uptime: '0s', uptimeSeconds: 0, startTime: START, version: '1.2.3', connectedUsers: [], lastMessage: null },
     ...{ mailboxMessages: 0, mailboxBytes: 0, mailboxOldestSeconds: 0, diskFreeBytes: null, commitP99Ms: 0 },
     ...{ queued: 0, delivered: 0, handlingP99Us: 0, refusedCodes: 0, wrongCodesLocked: false, errors: {} },
+    ...{ users: 0, guests: 0, notices: [], latest: [] },
   });
 });
 
@@ -100,6 +101,7 @@ test('clients, users and connections are counted; names are not told', async () 
   const stats = new Stats(world.exchange.state, new Counts(), NO_STORE, '1.2.3', START);
   const told = read(stats, START + 90 * SECOND + 999);
   assert.equal([told.liveClients, told.activeConnections, told.totalConnections, told.refusedCodes], [4, 1, 2, 1]);
+  assert.equal([told.users, told.guests], [3, 3]);
   assert.equal([told.uptimeSeconds, told.uptime, told.startTime], [90, '1m 30s', START]);
   assert.equal(told.connectedUsers, [
     { initial: 'Z', clientId: ann.client.id.slice(0, 8), since: START, connections: 0, status: 'idle' },
@@ -120,7 +122,7 @@ test('of very many users 200 are listed', async () => {
   const world = new World(UNLIMITED);
   for (let n = 0; n < 201; n++) await world.identified(`user ${n}`);
   const told = read(new Stats(world.exchange.state, new Counts(), NO_STORE, '1.2.3', START), START);
-  assert.equal([told.liveClients, (told.connectedUsers as Json[]).length], [201, 200]);
+  assert.equal([told.liveClients, told.users, (told.connectedUsers as Json[]).length], [201, 201, 200]);
 });
 
 test('messages a second and handling times are those of the last second', () => {
@@ -145,6 +147,24 @@ test('messages a second and handling times are those of the last second', () => 
   const told = read(stats, START);
   assert.equal(told.lastMessage, { time: START, length: 4, type: 'question' });
   assert.equal(told.errors, { no_connection: 2 });
+});
+
+test('every second becomes part of the history, with what was refused in it', () => {
+  const counts = new Counts();
+  const stats = new Stats(new World().exchange.state, counts, NO_STORE, '1.2.3', START, () => ['trial_password']);
+  counts.errors.set('no_connection', 2);
+  counts.questions = 5;
+  stats.handlingNs.add(90_000);
+  stats.second(START + 1_000);
+  counts.errors.set('invalid_code', 1);
+  stats.second(START + 2_000);
+  const told = read(stats, START);
+  assert.equal(told.notices, ['trial_password']);
+  const { ranges } = JSON.parse(stats.history.json()) as { ranges: { points: number[][] }[] };
+  const [first, second] = ranges[0]?.points ?? [];
+  assert.equal([first?.[1], first?.[6], second?.[1], second?.[6]], [5, 2, 0, 1]);
+  assert.ok((first?.[5] ?? 0) >= 90 && second?.[5] === null, `${first} ${second}`);
+  assert.equal((told.latest as number[][])[0]?.slice(1), second);
 });
 
 test.run();

@@ -1,4 +1,4 @@
-/** A disk of a few MiB for one exchange, gone with the process that asked for it, however that ends. */
+/** A disk of a few MiB for one process, gone with the process that asked for it, however that ends. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
@@ -6,8 +6,14 @@ import { join } from 'node:path';
 import { type Exchange, MAIN, startExchange, temporaryFolder, within } from '../harness.ts';
 
 export interface SmallDisk {
+  /** Where it is mounted, for who enters. */
+  readonly path: string;
+  /** What the command of a process begins with that is to see it. */
+  readonly enter: readonly string[];
   /** Starts an exchange whose DATA_DIR is the disk. */
   start(env: Record<string, string>): Promise<Exchange>;
+  /** Starts an exchange whose LOG_FILE `server.log` alone is on the disk. Returns it and where the test sees that file. */
+  startLogging(env: Record<string, string>): Promise<{ exchange: Exchange; file: string }>;
   /** Writes a file until not one byte more goes in. */
   fill(): void;
   /** Removes that file. */
@@ -57,7 +63,15 @@ export async function smallDisk(mebibytes: number): Promise<SmallDisk> {
   ];
   const filler = join(`/proc/${holder.pid}/root`, path, 'filler');
   return {
+    path,
+    enter,
     start: (env) => startExchange({ ...env, DATA_DIR: path }, [...enter, process.execPath, MAIN]),
+    async startLogging(env) {
+      const file = join(`/proc/${holder.pid}/root`, path, 'server.log');
+      const LOG_FILE = join(path, 'server.log');
+      const exchange = await startExchange({ ...env, LOG_FILE }, [...enter, process.execPath, MAIN], undefined, file);
+      return { exchange, file };
+    },
     fill: () => fill(filler),
     free: () => rmSync(filler),
     async remove() {

@@ -190,7 +190,7 @@ test('--version, --help and an unknown flag', async () => {
   assert.match(version.stdout, /^[^\n]*\b\d+\.\d+\.\d+\b[^\n]*\n$/);
   const help = await runMain(['--help']);
   assert.is(help.code, 0);
-  for (const word of ['--version', '--help', 'users']) assert.ok(help.stdout.includes(word), word);
+  for (const word of ['--version', 'serve', 'users', 'DATA_DIR']) assert.ok(help.stdout.includes(word), word);
   assert.is(help.stderr, '');
   for (const flags of [['--nonsense'], ['-z'], ['users', '--nonsense']]) {
     const unknown = await runMain(flags);

@@ -1,6 +1,7 @@
 /** Protocol part 5, other settings: TLS beside or instead of plain sockets. Needs openssl for a certificate. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -87,18 +88,80 @@ if (makeCertificate()) {
     await exchange.stop();
   });
 
-  test('a certificate that cannot be used stops the start with one line', async () => {
-    const missing = join(folder, 'missing.pem');
-    for (const settings of [
-      { TLS_CERT: cert },
-      { TLS_KEY: key },
-      { TLS_CERT: missing, TLS_KEY: key },
-      { TLS_CERT: key, TLS_KEY: key },
-    ]) {
-      const { code, stderr } = await runMain([], { PORT: '0', TLS_PORT: '0', ...settings } as Record<string, string>);
-      assert.is(code, 78);
-      assert.match(stderr, /^[^\n]*\bTLS_(CERT|KEY)\b[^\n]*\n$/);
-    }
+  /** Makes another certificate and its key. Returns the settings that name them. */
+  const another = (name: string, ...options: string[]) => {
+    const files = { TLS_CERT: join(folder, `${name}-cert.pem`), TLS_KEY: join(folder, `${name}-key.pem`) };
+    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+    const made = ['req', '-x509', ...curve, '-subj', '/CN=localhost', ...options];
+    execFileSync('openssl', [...made, '-keyout', files.TLS_KEY, '-out', files.TLS_CERT], { stdio: 'ignore' });
+    return files;
+  };
+  const file = (name: string, content: string | Uint8Array) => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+
+  test('what cannot be used stops the start with one line that says what is wrong with which file', async () => {
+    const good = { TLS_CERT: cert, TLS_KEY: key };
+    const { TLS_CERT: request, ...old } = another('expired', '-nodes', '-days', '2');
+    // The same, signed again to end the day before it begins: `req` refuses to, `x509` does not.
+    const expired = { ...old, TLS_CERT: join(folder, 'expired.pem') };
+    const again = ['x509', '-in', request, '-signkey', old.TLS_KEY, '-days', '-1', '-out', expired.TLS_CERT];
+    execFileSync('openssl', again, { stdio: 'ignore' });
+    const closed = file('closed.pem', ca);
+    chmodSync(closed, 0);
+    const rows: [Record<string, string>, RegExp][] = [
+      [{ TLS_CERT: cert }, /TLS_CERT and TLS_KEY go together/],
+      [{ TLS_KEY: key }, /TLS_CERT and TLS_KEY go together/],
+      [{ PLAIN: 'off' }, /PLAIN is "off" and there is no TLS_CERT/],
+      [
+        { ...good, TLS_CERT: join(folder, 'missing.pem') },
+        /TLS_CERT is "[^"]+missing\.pem": it cannot be read \(ENOENT\)/,
+      ],
+      [{ ...good, TLS_KEY: folder }, /TLS_KEY is "[^"]+": it cannot be read \(EISDIR\)/],
+      [{ ...good, TLS_CERT: key }, /TLS_CERT is "[^"]+": the file does not hold a certificate in PEM form/],
+      [{ ...good, TLS_KEY: cert }, /TLS_KEY is "[^"]+": the file does not hold a private key/],
+      [{ ...good, TLS_CERT: file('empty.pem', '') }, /does not hold a certificate/],
+      [{ ...good, TLS_KEY: file('garbage.pem', randomBytes(500)) }, /does not hold a private key/],
+      [{ ...good, TLS_CERT: file('half.pem', ca.slice(0, 200)) }, /does not hold a certificate/],
+      [
+        { ...good, TLS_KEY: another('other', '-nodes', '-days', '2').TLS_KEY },
+        /TLS_KEY "[^"]+" is not the key of the certificate/,
+      ],
+      [another('secret', '-passout', 'pass:open sesame', '-days', '2'), /a private key without a passphrase/],
+      [expired, /TLS_CERT is "[^"]+": the certificate has expired on 20\d\d-\d\d-\d\d\. Renew it\./],
+      // The superuser may read every file.
+      ...(process.getuid?.() === 0
+        ? []
+        : [[{ ...good, TLS_CERT: closed }, /it cannot be read \(EACCES\)/] as [Record<string, string>, RegExp]]),
+    ];
+    const check = async ([settings, reason]: [Record<string, string>, RegExp]) => {
+      const { code, stdout, stderr } = await runMain([], { PORT: '0', TLS_PORT: '0', ...settings });
+      assert.equal([code, stdout], [78, ''], stderr);
+      assert.match(stderr, /^magi-exchange: [^\n]+\n$/);
+      assert.match(stderr, reason);
+    };
+    for (let at = 0; at < rows.length; at += 4) await Promise.all(rows.slice(at, at + 4).map(check));
+  });
+
+  test('TLS_PORT in use is told as such', async () => {
+    const exchange = await startExchange(env);
+    const { port } = tlsPortOf(exchange);
+    const { code, stderr } = await runMain([], { ...env, PORT: '0', TLS_PORT: String(port) });
+    await exchange.stop();
+    assert.is(code, 1);
+    assert.match(stderr, new RegExp(`^magi-exchange: [^\n]*port ${port}: it is in use[^\n]*TLS_PORT[^\n]*\n$`));
+  });
+
+  test('health asks over TLS, on this machine whatever the name in the certificate, elsewhere not', async () => {
+    const exchange = await startExchange({ ...env, PLAIN: 'off' });
+    const TLS_PORT = String(tlsPortOf(exchange).port);
+    const own = await runMain(['health'], { ...env, PLAIN: 'off', TLS_PORT });
+    assert.equal([own.code, own.stdout], [0, `https://127.0.0.1:${TLS_PORT}/readyz is ready\n`]);
+    const asked = await runMain(['health', `https://127.0.0.1:${TLS_PORT}`]);
+    assert.is(asked.code, 1);
+    assert.match(asked.stderr, /is not ready: DEPTH_ZERO_SELF_SIGNED_CERT\.$/m);
+    await exchange.stop();
   });
 }
 

@@ -1,0 +1,87 @@
+/** Runs the test files, each in a process of its own, and sums what uvu reports. Behind `npm test`. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const TESTS = dirname(fileURLToPath(import.meta.url));
+const ROOT = dirname(TESTS);
+/** A test file that takes longer has hung. The simulator runs ten thousand worlds, the torture starts the exchange a hundred times. */
+const TEST_FILE_MS_MAX = 300_000;
+const LONG_TEST_FILE_MS_MAX = 900_000;
+const LONG_TESTS = ['sim', 'torture'];
+
+/** The test files whose path in the project holds one of `parts`; all of them, if there are none. */
+export function testFiles(parts) {
+  return readdirSync(TESTS, { recursive: true })
+    .filter((path) => path.endsWith('.test.ts'))
+    .map((path) => join(TESTS, path))
+    .filter((file) => parts.length === 0 || parts.some((part) => relative(ROOT, file).includes(part)))
+    .sort();
+}
+
+/**
+ * Runs as many files at a time as there are cores, each with a line about it. Returns { passed, failed, skipped }.
+ * `withCoverage`: prints afterwards what of src was run.
+ */
+export async function runTests(files, { withCoverage = false } = {}) {
+  const coverage = withCoverage ? mkdtempSync(join(tmpdir(), 'magi-coverage-')) : undefined;
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  const queue = [...files];
+  const worker = async () => {
+    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
+      const result = await runTestFile(file, coverage);
+      for (const key of Object.keys(total)) total[key] += result[key];
+      const { passed, failed, skipped, seconds } = result;
+      const summary = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+      process.stdout.write(
+        `${failed > 0 ? '✗' : '✓'} ${relative(ROOT, file)}: ${summary} (${seconds.toFixed(1)} s)\n${failed + skipped > 0 ? `${result.output}\n` : ''}`,
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(cpus().length, files.length) }, worker));
+  if (coverage !== undefined) {
+    reportCoverage(coverage);
+    rmSync(coverage, { recursive: true, force: true });
+  }
+  return total;
+}
+
+/** Returns { passed, failed, skipped, output, seconds }. */
+export function runTestFile(file, coverage) {
+  return new Promise((resolve) => {
+    const startedAt = performance.now();
+    const env = { ...process.env, ...(coverage === undefined ? {} : { NODE_V8_COVERAGE: coverage }) };
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], { cwd: ROOT, env });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => (output += text));
+    const isLong = LONG_TESTS.some((folder) => file.startsWith(join(TESTS, folder)));
+    const msMax = isLong ? LONG_TEST_FILE_MS_MAX : TEST_FILE_MS_MAX;
+    const timer = setTimeout(() => {
+      output += `\nThe file took longer than ${msMax / 1000} s: an open socket or timer keeps it running, or a test hangs.\n`;
+      child.kill('SIGKILL');
+    }, msMax);
+    child.on('close', (code) => {
+      clearTimeout(timer);
+      const [ran, passed, skipped] = ['Total', 'Passed', 'Skipped'].map((word) =>
+        Number(new RegExp(`^ {2}${word}: +(\\d+)`, 'm').exec(stripColours(output))?.[1] ?? 0),
+      );
+      // A file that ran nothing, or ended badly after its tests, has failed.
+      const failed = Math.max(ran - passed - skipped, code !== 0 || ran === 0 ? 1 : 0);
+      if (ran === 0) output += '\nThis file ran no test: it must end with .run().\n';
+      resolve({ passed, failed, skipped, output, seconds: (performance.now() - startedAt) / 1000 });
+    });
+  });
+}
+
+function stripColours(text) {
+  return text.replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g'), '');
+}
+
+function reportCoverage(folder) {
+  const options = ['--reporter=text', '--include=src/**', '--exclude=src/build/**', '--all', '--src=src'];
+  const args = [join(ROOT, 'node_modules/c8/bin/c8.js'), 'report', '--temp-directory', folder, ...options];
+  spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
+}
