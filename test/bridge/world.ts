@@ -187,7 +187,7 @@ export class Stranger {
 }
 
 /** Takes what waits in the inbox, all of it. */
-export async function readAll(one: Assistant): Promise<Shown[]> {
+async function readAll(one: Assistant): Promise<Shown[]> {
   const all: Shown[] = [];
   for (;;) {
     const { data } = await one.call('magi_inbox');
