@@ -72,6 +72,8 @@ test('every injection arrives, byte for byte or visibly escaped, and forges noth
       boundaries.add(message.boundary);
       arrived.push(unescaped(await whole(ada, message)));
       assert.is((await ada.call('magi_decline', { question: message.id })).data.status, 'ok');
+      // Twenty refusals in a row are a pause, unless the owner has a hand in it.
+      if (arrived.length % 10 === 0) await world.setPolicy('ada', '@mallory', 'auto');
     }
   }
   const sent = new Set(TEXTS);
