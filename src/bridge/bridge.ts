@@ -20,6 +20,8 @@ import { described, plural, sentAnswer } from './wording.ts';
 const SAME_MS = 10 * 60 * 1000;
 /** How often an assistant hears that a call still waits. */
 const TICK_MS = 5_000;
+/** What the exchange has to do at once fails when it is not there after so long. */
+const REACH_MS_MAX = 5_000;
 
 /** What must happen before something leaves. */
 export type Gate =
@@ -51,6 +53,7 @@ export class Bridge {
   // --- friends -----------------------------------------------------------------------------------------------------------------
 
   async createInvite(): Promise<Said> {
+    await this.#reach();
     const { code, expiresAt } = await this.client.createInvite();
     const minutes = Math.max(1, Math.round((expiresAt - Date.now()) / 60_000));
     return {
@@ -60,6 +63,7 @@ export class Bridge {
   }
 
   async connect(code: string): Promise<Said> {
+    await this.#reach();
     const friend = await this.client.connect(code);
     const key = friend.publicKey === undefined ? '' : ` Their key: ${fingerprintOf(friend.publicKey)}.`;
     return {
@@ -83,6 +87,7 @@ export class Bridge {
   }
 
   async disconnect(friend: Friend): Promise<Said> {
+    await this.#reach();
     await this.client.disconnect(friend);
     return { text: `The connection with ${called(friend)} has ended.`, data: { status: 'ok' } };
   }
@@ -276,6 +281,16 @@ export class Bridge {
     const kept = this.outgoing.find(draft);
     if (kept === undefined) throw new Error('a draft that was just kept is there');
     return { may: 'ask', draft, question: this.outgoing.describe(kept, reasons), reasons };
+  }
+
+  /** For what cannot wait on disk. Throws MagiError `unreachable`, or what the exchange refused. */
+  async #reach(): Promise<void> {
+    const late = new MagiError(
+      'unreachable',
+      'The exchange cannot be reached just now. Nothing was done; try again later.',
+    );
+    const isHere = this.client.identify().then(() => true);
+    if (!(await Promise.race([isHere, pause(REACH_MS_MAX).then(() => false)]))) throw late;
   }
 
   /** What waited at the exchange while nobody was here takes a moment. */

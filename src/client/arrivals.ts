@@ -19,7 +19,8 @@ interface Waiting extends PromiseWithResolvers<Answer> {
 
 export class Arrivals {
   readonly #session: Session;
-  readonly #answers = new Map<string, Waiting>();
+  /** Of each question, who waits for the answer: an assistant may ask the same thing twice. */
+  readonly #answers = new Map<string, Set<Waiting>>();
   readonly #lookers = new Set<() => void>();
   #lease: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -44,7 +45,7 @@ export class Arrivals {
     // Who asked by `post` and does not wait must not be ended by it.
     waiting.promise.catch(() => {});
     const fail = (code: 'no_answer_yet' | 'aborted', message: string) =>
-      this.#end(id, new MagiError(code, message, { id }));
+      this.#end(id, waiting, new MagiError(code, message, { id }));
     const abort = () => fail('aborted', 'Not waiting any more; the answer will come to your inbox.');
     const timer =
       timeout === undefined
@@ -59,9 +60,10 @@ export class Arrivals {
       signal?.removeEventListener('abort', abort);
     };
     waiting.promise.then(done, done);
-    this.#answers.set(id, waiting);
+    const others = this.#answers.get(id) ?? new Set();
+    this.#answers.set(id, others.add(waiting));
     this.#lease ??= setInterval(() => this.#renew(), LEASE_MS / 3);
-    sent.catch((error) => this.#end(id, error));
+    sent.catch((error) => this.#end(id, waiting, error));
     if (signal?.aborted) abort();
     else this.#lookFor(id, waiting);
     return waiting.promise;
@@ -84,23 +86,22 @@ export class Arrivals {
   /** This has just come to this process. */
   arrived({ kind, id, replyTo = '' }: Entry): void {
     const asked = kind === 'answer' ? replyTo : id;
-    const waiting = this.#answers.get(asked);
-    if (waiting !== undefined) this.#lookFor(asked, waiting);
+    for (const waiting of [...(this.#answers.get(asked) ?? [])]) this.#lookFor(asked, waiting);
     this.#wake();
   }
 
   /** Anything may have come. */
   look(): void {
-    for (const [id, waiting] of [...this.#answers]) this.#lookFor(id, waiting);
+    for (const [id, all] of [...this.#answers]) for (const waiting of [...all]) this.#lookFor(id, waiting);
     this.#wake();
   }
 
   close(): void {
     // What nobody waits for any more is news to whoever looks next.
-    this.#session.outbox.awaited([...this.#answers.keys()], 0);
+    this.#session.outbox.awaited([...this.#answers.keys()], 0, this.#session.process);
     this.#isClosed = true;
-    for (const id of [...this.#answers.keys()])
-      this.#end(id, new MagiError('closed', 'The client was closed.', { id }));
+    for (const [id, all] of [...this.#answers])
+      for (const waiting of [...all]) this.#end(id, waiting, new MagiError('closed', 'The client was closed.', { id }));
     this.#wake();
   }
 
@@ -112,14 +113,16 @@ export class Arrivals {
     const found = this.#session.inbox.answerTo(id, waiting.friend);
     if (found === undefined) return;
     this.#session.inbox.read(found.number);
-    this.#end(id, found);
+    this.#end(id, waiting, found);
   }
 
-  #end(id: string, outcome: Entry | unknown): void {
-    const waiting = this.#answers.get(id);
-    if (waiting === undefined) return;
-    this.#answers.delete(id);
-    if (!this.#isClosed) this.#session.outbox.awaited([id], 0);
+  #end(id: string, waiting: Waiting, outcome: Entry | unknown): void {
+    const others = this.#answers.get(id);
+    if (others?.delete(waiting) !== true) return;
+    if (others.size === 0) {
+      this.#answers.delete(id);
+      if (!this.#isClosed) this.#session.outbox.awaited([id], 0, this.#session.process);
+    }
     if (this.#answers.size === 0) {
       clearInterval(this.#lease);
       this.#lease = undefined;
@@ -134,7 +137,7 @@ export class Arrivals {
   }
 
   #renew(): void {
-    this.#session.outbox.awaited([...this.#answers.keys()], this.leaseEnd());
+    this.#session.outbox.awaited([...this.#answers.keys()], this.leaseEnd(), this.#session.process);
   }
 }
 

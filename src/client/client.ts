@@ -169,7 +169,7 @@ export class Client {
     const question = this.session.outbox.find(id);
     if (question?.kind !== 'question') throw new MagiError('unknown_id', 'You have asked no such question.', { id });
     void this.identify().catch(() => {});
-    this.session.outbox.awaited([id], this.#arrivals.leaseEnd());
+    this.session.outbox.awaited([id], this.#arrivals.leaseEnd(), this.session.process);
     return await this.#arrivals.wait({ id, sent: this.session.sender.follow(question) }, question.to, options);
   }
 
@@ -218,7 +218,7 @@ export class Client {
     void this.identify().catch(() => {});
     const { inbox, sender } = this.session;
     const question = draft.kind === 'answer' ? inbox.questionFrom(draft.to, draft.replyTo ?? '') : undefined;
-    const posted = sender.approve(draft, () => {
+    const posted = sender.approve(draft, this.#arrivals.leaseEnd(), () => {
       // The assistant that wrote the draft has the question in its hands.
       if (question !== undefined && !inbox.finishByOwner(question.number))
         throw new MagiError('already_answered', 'You have answered or declined this question already.', {

@@ -57,8 +57,9 @@ export const FREE = '(claimed_until <= ? OR claimed_by IN (SELECT value FROM jso
 /** Of a friend with one of these policies; one with whom there is a pause is on hold. Takes a JSON array of them. */
 export const OF_POLICIES = `coalesce((SELECT CASE WHEN paused_at > 0 THEN 'hold' ELSE policy END FROM friends
     WHERE friends.name = inbox.friend), 'hold') IN (SELECT value FROM json_each(?))`;
-/** What another process of this user is waiting for is not news. Takes the time. */
+/** What another process of this user is waiting for is not news. Takes the time, and a JSON array of the processes that have ended. */
 export const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until > ? AND sent.friend = inbox.friend
+    AND coalesce(sent.waits_by, '') NOT IN (SELECT value FROM json_each(?))
     AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END)`;
 
 /** The processes that were killed with a question in their hands, as a JSON array. */
@@ -68,6 +69,17 @@ export function goneClaimers(database: Database, now: number): string {
     database
       .all(sql, now)
       .map((row) => String(row.claimed_by))
+      .filter(isGone),
+  );
+}
+
+/** The processes that were killed while they waited for an answer, as a JSON array. */
+export function goneWaiters(database: Database, now: number): string {
+  const sql = 'SELECT DISTINCT waits_by FROM sent WHERE waits_until > ? AND waits_until > 0';
+  return JSON.stringify(
+    database
+      .all(sql, now)
+      .map((row) => String(row.waits_by))
       .filter(isGone),
   );
 }

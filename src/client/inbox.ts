@@ -10,6 +10,7 @@ import {
   entryOf,
   FREE,
   goneClaimers,
+  goneWaiters,
   type Incoming,
   OF_POLICIES,
   type Page,
@@ -149,7 +150,8 @@ export class Inbox {
     const sql = `SELECT ${WHOLE} FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
       AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left')) AND (kind = 'question' OR ${UNAWAITED})
       ORDER BY number ${after === undefined ? 'DESC' : 'ASC'} LIMIT ?`;
-    const values = [after ?? -1, before, JSON.stringify(policies), unawaitedAt, limit];
+    const gone = goneWaiters(this.#database, unawaitedAt);
+    const values = [after ?? -1, before, JSON.stringify(policies), unawaitedAt, gone, limit];
     return this.#database.all(sql, ...values).map(entryOf);
   }
 
@@ -195,7 +197,7 @@ export class Inbox {
       `SELECT count(*) FILTER (WHERE state = 'open' AND ${FREE}) AS questions,
          count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
        FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES} AND ${UNMUTED}`,
-      ...[now, goneClaimers(this.#database, now), now, JSON.stringify(policies)],
+      ...[now, goneClaimers(this.#database, now), now, goneWaiters(this.#database, now), JSON.stringify(policies)],
     );
     return { questions: Number(row?.questions), answers: Number(row?.answers) };
   }

@@ -55,9 +55,9 @@ export class Outbox {
   /** Inside a transaction. */
   add({ id, kind, to, content, replyTo, at, state, owner, waitsUntil = 0 }: Draft): void {
     this.#database.run(
-      `INSERT INTO sent (id, kind, friend, username, content, reply_to, at, state, owner, waits_until)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      ...[id, kind, usernameKey(to), to, content, replyTo ?? null, at, state, owner, waitsUntil],
+      `INSERT INTO sent (id, kind, friend, username, content, reply_to, at, state, owner, waits_until, waits_by)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...[id, kind, usernameKey(to), to, content, replyTo ?? null, at, state, owner, waitsUntil, owner],
     );
   }
 
@@ -145,9 +145,9 @@ export class Outbox {
   }
 
   /** Inside a transaction: the owner has agreed to a draft. False if there is none. */
-  approve(id: string, owner: string, now: number): boolean {
-    const sql = `UPDATE sent SET state = 'waiting', owner = ?, at = ? WHERE id = ? AND state = 'draft'`;
-    return this.#database.run(sql, owner, now, id) === 1;
+  approve(id: string, owner: string, now: number, waitsUntil = 0): boolean {
+    const sql = `UPDATE sent SET state = 'waiting', owner = ?, at = ?, waits_until = ?, waits_by = ? WHERE id = ? AND state = 'draft'`;
+    return this.#database.run(sql, owner, now, waitsUntil, owner, id) === 1;
   }
 
   /** Inside a transaction: the owner does not want it sent. False if there is none. */
@@ -160,10 +160,14 @@ export class Outbox {
     this.#database.later(() => this.#database.run('UPDATE sent SET owner = ? WHERE id = ?', owner, id));
   }
 
-  /** Somebody waits for the answers until then; 0: nobody does any more. */
-  awaited(ids: readonly string[], until: number): void {
+  /** The process waits for the answers until then, or for longer if it says so again; 0: it does not wait any more. */
+  awaited(ids: readonly string[], until: number, process: string): void {
+    const sql =
+      until > 0
+        ? 'UPDATE sent SET waits_until = ?, waits_by = ? WHERE id = ?'
+        : 'UPDATE sent SET waits_until = ? WHERE waits_by = ? AND id = ?';
     this.#database.later(() => {
-      for (const id of ids) this.#database.run('UPDATE sent SET waits_until = ? WHERE id = ?', until, id);
+      for (const id of ids) this.#database.run(sql, until, process, id);
     });
   }
 

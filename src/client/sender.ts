@@ -116,13 +116,13 @@ export class Sender {
   }
 
   /** Sends a draft that the owner has agreed to. `also` as in `post`. */
-  approve({ id, to }: Outgoing, also: () => void): Posted {
+  approve({ id, to }: Outgoing, waitsUntil: number, also: () => void): Posted {
     const { process } = this.#options;
     return this.#posted(id, () => {
       const refused = this.#distrust(to);
       if (refused !== undefined) throw refused;
       also();
-      if (!this.#outbox.approve(id, process, Date.now()))
+      if (!this.#outbox.approve(id, process, Date.now(), waitsUntil))
         throw new MagiError('unknown_id', 'This draft has been sent or discarded already.', { id });
     });
   }

@@ -11,7 +11,8 @@ import type { DatabaseSync } from 'node:sqlite';
  * inbox: `news` is empty for questions and answers, which share one space of ids, and the status of a receipt, each told once.
  * `woken_at`, `woken_until`: when it first woke somebody, and until when it wakes nobody again; `woken_by`: the process that is waking
  * its assistant just now, whose end is the end of that.
- * sent: `owner` is the process that sends it; another one does when that is gone. `waits_until`: somebody waits for the answer.
+ * sent: `owner` is the process that sends it; another one does when that is gone. `waits_until`, `waits_by`: which process waits for the answer,
+ * and until when it may be taken for alive.
  * hooks: the process that waits for each session of an assistant; the one before it ends.
  * wakes: words by which it is tried whether an assistant can be woken, see wakes.ts.
  */
@@ -65,9 +66,11 @@ const MIGRATIONS = [
     reason TEXT,
     outcome TEXT,
     owner TEXT NOT NULL,
-    waits_until INTEGER NOT NULL DEFAULT 0
+    waits_until INTEGER NOT NULL DEFAULT 0,
+    waits_by TEXT
   ) STRICT;
   CREATE INDEX sent_state ON sent (state, number) WHERE state IN ('waiting', 'draft');
+  CREATE INDEX sent_awaited ON sent (waits_until) WHERE waits_until > 0;
   CREATE INDEX sent_friend ON sent (friend, number);
   CREATE TABLE hooks (
     session TEXT PRIMARY KEY,

@@ -4,7 +4,7 @@
  * owner money.
  */
 import { type Database, WHOLE } from './database.ts';
-import { type Entry, entryOf, FREE, goneClaimers, OF_POLICIES, TRUSTED, UNAWAITED } from './entries.ts';
+import { type Entry, entryOf, FREE, goneClaimers, goneWaiters, OF_POLICIES, TRUSTED, UNAWAITED } from './entries.ts';
 import type { Policy } from './friends.ts';
 import { isGone } from './processes.ts';
 
@@ -114,7 +114,8 @@ export class Waking {
 
   /** What WAITING takes. */
   #values(now: number, wokenBefore: number): (number | string)[] {
-    return [wokenBefore, this.#goneWakers(now), now, goneClaimers(this.#database, now), JSON.stringify(WAKING), now];
+    const [claimers, waiters] = [goneClaimers(this.#database, now), goneWaiters(this.#database, now)];
+    return [wokenBefore, this.#goneWakers(now), now, claimers, JSON.stringify(WAKING), now, waiters];
   }
 
   #goneWakers(now: number): string {

@@ -196,6 +196,19 @@ test('a call that is given up takes nothing out of the inbox', async () => {
   assert.is(id, data.id);
 });
 
+test('who asks the same twice at once gets the answer twice', async () => {
+  const ada = await world.assistant('twice', { name: 'another' });
+  const grace = await world.stranger('grace-twice', ada, 'auto');
+  const question = { friend: 'grace-twice', text: 'Again?' };
+  const first = ada.call('magi_ask', question);
+  const { id } = await grace.heard();
+  const second = ada.call('magi_ask', question);
+  assert.is((await ada.call('magi_ask', { ...question, wait_seconds: 0 })).data.status, 'waiting');
+  await grace.say({ type: 'answer', id: 'a1', replyTo: id, content: 'Again.' });
+  for (const asked of [first, second]) assert.is((await asked).data.status, 'answered', (await asked).text);
+  assert.equal(await grace.contents(), ['Again?']);
+});
+
 test('progress is heard while it waits', async () => {
   const ada = await world.assistant('patient', { name: 'another' });
   const grace = await world.stranger('grace-slow', ada, 'auto');

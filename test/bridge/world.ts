@@ -4,8 +4,17 @@ import * as assert from 'uvu/assert';
 import { type Client, openClient } from '../../src/client/client.ts';
 import type { Policy } from '../../src/client/friends.ts';
 import { visibleName } from '../../src/protocol/visible.ts';
-import { type Exchange, eventually, type Json, startExchange, type TestClient, temporaryFolder } from '../harness.ts';
+import {
+  type Exchange,
+  eventually,
+  type Json,
+  seededChance,
+  startExchange,
+  type TestClient,
+  temporaryFolder,
+} from '../harness.ts';
 import { KeyedUser, MANY } from '../server/keyed.ts';
+import { freePort } from '../torture/victims.ts';
 import { type Assistant, assistant, type Options } from './assistants.ts';
 
 /** A message as `magi_inbox` gives it. */
@@ -36,7 +45,9 @@ export class World {
   }
 
   static async open(env: Record<string, string> = {}): Promise<World> {
-    return new World(await startExchange({ ...MANY, ...env }), env);
+    // Of no range from which the system gives ports to those who dial: whoever dials again and again while nobody listens would get it.
+    const PORT = `${await freePort(seededChance('a world'))}`;
+    return new World(await startExchange({ ...MANY, PORT, ...env }), env);
   }
 
   get url(): string {

@@ -281,9 +281,20 @@ test('what somebody waits for is not news, until they are gone', async () => {
   await desk.inbox.put(answer('a2', 'm1', 'eve'), 0);
   assert.equal(desk.inbox.waiting(MINUTE_MS), { questions: 0, answers: 1 }, 'eve was not asked');
   assert.equal(desk.inbox.waiting(5 * MINUTE_MS), { questions: 0, answers: 2 });
-  desk.outbox.awaited(['m1'], 0);
+  desk.outbox.awaited(['m1'], 0, 'another');
+  await desk.database.write(() => {});
+  assert.equal(desk.inbox.waiting(MINUTE_MS), { questions: 0, answers: 1 }, 'it was not that one that waits');
+  desk.outbox.awaited(['m1'], 0, 'x');
   await desk.database.write(() => {});
   assert.equal(desk.inbox.waiting(MINUTE_MS), { questions: 0, answers: 2 });
+  const [me, gone] = [enter(), enter()];
+  desk.outbox.awaited(['m1'], 5 * MINUTE_MS, gone);
+  await desk.database.write(() => {});
+  assert.equal(desk.inbox.waiting(MINUTE_MS), { questions: 0, answers: 1 });
+  leave(gone);
+  assert.equal(desk.inbox.waiting(MINUTE_MS), { questions: 0, answers: 2 }, 'who waited has ended');
+  assert.equal(desk.inbox.list({ limit: 9, unawaitedAt: MINUTE_MS }).length, 2);
+  leave(me);
 });
 
 test('what another machine of this user has dealt with is not open here', async () => {
