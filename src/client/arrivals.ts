@@ -19,7 +19,8 @@ interface Waiting extends PromiseWithResolvers<Answer> {
 
 export class Arrivals {
   readonly #session: Session;
-  readonly #answers = new Map<string, Waiting>();
+  /** By the id of the question. */
+  readonly #answers = new Map<string, Set<Waiting>>();
   readonly #lookers = new Set<() => void>();
   #lease: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -44,7 +45,7 @@ export class Arrivals {
     // Who asked by `post` and does not wait must not be ended by it.
     waiting.promise.catch(() => {});
     const fail = (code: 'no_answer_yet' | 'aborted', message: string) =>
-      this.#end(id, new MagiError(code, message, { id }));
+      this.#end(id, new MagiError(code, message, { id }), waiting);
     const abort = () => fail('aborted', 'Not waiting any more; the answer will come to your inbox.');
     const timer =
       timeout === undefined
@@ -59,11 +60,11 @@ export class Arrivals {
       signal?.removeEventListener('abort', abort);
     };
     waiting.promise.then(done, done);
-    this.#answers.set(id, waiting);
+    this.#answers.set(id, (this.#answers.get(id) ?? new Set()).add(waiting));
     this.#lease ??= setInterval(() => this.#renew(), LEASE_MS / 3);
-    sent.catch((error) => this.#end(id, error));
+    sent.catch((error) => this.#end(id, error, waiting));
     if (signal?.aborted) abort();
-    else this.#lookFor(id, waiting);
+    else this.#lookFor(id);
     return waiting.promise;
   }
 
@@ -84,14 +85,13 @@ export class Arrivals {
   /** This has just come to this process. */
   arrived({ kind, id, replyTo = '' }: Entry): void {
     const asked = kind === 'answer' ? replyTo : id;
-    const waiting = this.#answers.get(asked);
-    if (waiting !== undefined) this.#lookFor(asked, waiting);
+    this.#lookFor(asked);
     this.#wake();
   }
 
   /** Anything may have come. */
   look(): void {
-    for (const [id, waiting] of [...this.#answers]) this.#lookFor(id, waiting);
+    for (const id of [...this.#answers.keys()]) this.#lookFor(id);
     this.#wake();
   }
 
@@ -108,34 +108,43 @@ export class Arrivals {
     for (const end of [...this.#lookers]) end();
   }
 
-  #lookFor(id: string, waiting: Waiting): void {
-    const found = this.#session.inbox.answerTo(id, waiting.friend);
+  #lookFor(id: string): void {
+    const [waiting] = this.#answers.get(id) ?? [];
+    const found = waiting === undefined ? undefined : this.#session.inbox.answerTo(id, waiting.friend);
     if (found === undefined) return;
     this.#session.inbox.read(found.number);
     this.#end(id, found);
   }
 
-  #end(id: string, outcome: Entry | unknown): void {
-    const waiting = this.#answers.get(id);
-    if (waiting === undefined) return;
-    this.#answers.delete(id);
-    if (!this.#isClosed) this.#session.outbox.awaited([id], 0);
+  /** For everybody who waits for it, or for one of them. */
+  #end(id: string, outcome: Entry | unknown, one?: Waiting): void {
+    const all = this.#answers.get(id);
+    const ended = one === undefined ? [...(all ?? [])] : [one];
+    for (const waiting of ended) all?.delete(waiting);
+    if (all?.size === 0) {
+      this.#answers.delete(id);
+      if (!this.#isClosed) this.#session.outbox.awaited([id], 0);
+    }
     if (this.#answers.size === 0) {
       clearInterval(this.#lease);
       this.#lease = undefined;
     }
-    if (outcome instanceof Error) waiting.reject(outcome);
-    else {
-      const { kind, news, number, from, content, at } = outcome as Entry;
-      if (kind === 'answer') waiting.resolve({ id, number, from, text: content, at });
-      else if (content === '') waiting.reject(new MagiError(news, SENTENCES[news] ?? news, { id }));
-      else waiting.reject(new MagiError(news, content, { id, isForeign: true }));
+    for (const waiting of ended) {
+      if (outcome instanceof Error) waiting.reject(outcome);
+      else answerBy(id, outcome as Entry).then(waiting.resolve, waiting.reject);
     }
   }
 
   #renew(): void {
     this.#session.outbox.awaited([...this.#answers.keys()], this.leaseEnd());
   }
+}
+
+/** What the entry says to who asked the question with this id. */
+async function answerBy(id: string, { kind, news, number, from, content, at }: Entry): Promise<Answer> {
+  if (kind === 'answer') return { id, number, from, text: content, at };
+  if (content === '') throw new MagiError(news, SENTENCES[news] ?? news, { id });
+  throw new MagiError(news, content, { id, isForeign: true });
 }
 
 const SENTENCES: Record<string, string> = {

@@ -58,6 +58,21 @@ onEachNode(test, 'the exchange is killed between many questions and answers, sev
   for (const { id, text } of ada.heard('asked')) await world.assertTalked(id, String(text));
 });
 
+onEachNode(test, 'who is let in with an invite, after a refusal, asks and answers like anybody', async (world) => {
+  const [ada] = await world.begin();
+  await world.killServer();
+  await world.startServer(0, { REGISTRATION: 'invited' });
+  const { code } = await ada.tell('invite', {}, 'invited');
+  const sam = await world.assistant('sam');
+  assert.is((await sam.tell('identify', {}, 'failed')).code, 'registration_closed');
+  await sam.tell('connect', { code }, 'friend');
+  for (const one of [ada, sam]) one.do('serve', { answering: true });
+  const { id } = await sam.tell('ask', { to: 'ada', text: 'why?' }, 'asked');
+  assert.is((await sam.until('answer', { id })).text, 're: why?');
+  const { id: back } = await ada.tell('ask', { to: 'sam', text: 'how?' }, 'asked');
+  assert.is((await ada.until('answer', { id: back })).text, 're: how?');
+});
+
 onEachNode(test, 'a program that is done ends, also while the exchange hangs', async (world) => {
   const [ada, grace] = await world.begin();
   await grace.tell('close', {}, 'left');
