@@ -140,6 +140,8 @@ export class Sender {
   /** The exchange is there: everything that waits goes to it. */
   opened(): void {
     this.#isOpen = true;
+    // Who was not let in may have been since, with an invite.
+    this.#abandoned = undefined;
     this.#openedAt = performance.now();
     this.#sentAt.clear();
     this.#untaken.clear();

@@ -84,15 +84,14 @@ withPair('one of two who wait for the same answer may stop', async (pair) => {
   await other.client.close();
 });
 
-withPair('two who wait for one answer in the same process: each ends as it should', async ({ ada, grace }) => {
+withPair('several who wait for one answer in the same process: each ends as it should', async ({ ada, grace }) => {
   const { id, answer } = ada.client.post('grace', 'why?');
   await eventually(() => ada.client.asked(1).length === 1, 'the question');
   const controller = new AbortController();
-  const [short, aborted, long] = [
-    refusal(ada.client.answerTo(id, { timeout: 20 })),
-    refusal(ada.client.answerTo(id, { signal: controller.signal })),
-    ada.client.answerTo(id, { timeout: 60_000 }),
-  ];
+  const short = refusal(ada.client.answerTo(id, { timeout: 20 }));
+  const aborted = refusal(ada.client.answerTo(id, { signal: controller.signal }));
+  const long = ada.client.answerTo(id, { timeout: 60_000 });
+  long.catch(() => {});
   assert.is(await short, 'no_answer_yet');
   controller.abort();
   assert.is(await aborted, 'aborted');
