@@ -9,7 +9,7 @@ import { type Assistant, type Line, NODES, World } from './assistants.ts';
 const test = suite('many processes of two people');
 
 /** In each part: so many that one test stays within its time on a busy machine. */
-const QUESTIONS = 150;
+const QUESTIONS = 100;
 const PROCESSES = 4;
 const PEOPLE = ['ada', 'grace'] as const;
 /** Milliseconds between two questions, at most. */
@@ -119,8 +119,8 @@ function assertShownOnce(crowd: Crowd, name: string): void {
     assert.is(times, 1, `the entry ${number} was news ${times} times`);
 }
 
-for (const part of [1, 2])
-  test(`nothing is lost, answered twice or shown by two at once, part ${part} of 2`, async () => {
+for (const part of [1, 2, 3])
+  test(`nothing is lost, answered twice or shown by two at once, part ${part} of 3`, async () => {
     const world = new World(process.execPath);
     const chance = seededChance(`many processes in ${world.folder}`);
     const crowd = new Crowd(world, chance, NODES);
@@ -150,7 +150,7 @@ for (const part of [1, 2])
       for (const name of PEOPLE) assertShownOnce(crowd, name);
       const asked = PEOPLE.map((name) => world.rows(name, `SELECT * FROM sent WHERE kind = 'question'`).length);
       console.log(`${asked.join(' and ')} questions, ${crowd.kills} kills`);
-      assert.ok(crowd.kills > 2 && asked.every((number) => number > QUESTIONS / 4));
+      assert.ok(crowd.kills > 1 && asked.every((number) => number > QUESTIONS / 4));
       assert.equal(world.faults, []);
     } finally {
       await world.end();
