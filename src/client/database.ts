@@ -9,6 +9,7 @@ import { migrate, rollBack } from './tables.ts';
 
 /** Another process of the same user holds the file for a commit, which takes milliseconds. */
 const BUSY_MS_MAX = 5_000;
+const OPEN_AGAIN_MS = 10;
 /** What may be lost without harm is written with the next commit, or after so long. */
 const LATER_MS = 50;
 
@@ -35,10 +36,7 @@ export class Database {
   /** `path` undefined: nothing outlives the process. Throws MagiError `storage_failed` when the file cannot be used. */
   constructor(path: string | undefined) {
     try {
-      this.#file = new (sqlite().DatabaseSync)(path ?? ':memory:');
-      this.#file.exec(`PRAGMA busy_timeout = ${BUSY_MS_MAX}`);
-      this.#file.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
-      migrate(this.#file);
+      this.#file = open(path ?? ':memory:');
     } catch (error) {
       throw new MagiError('storage_failed', `${path ?? 'The memory'} cannot be used as a store: ${reasonOf(error)}.`);
     }
@@ -163,6 +161,27 @@ export class Database {
 /** The text of a row that was asked for with WHOLE. */
 export function contentOf({ content }: Row): string {
   return Buffer.from(content as Uint8Array).toString();
+}
+
+/**
+ * When two processes make the file at once, the change to WAL is refused to one of them without waiting, whatever the busy timeout says:
+ * that one tries again.
+ */
+function open(path: string): DatabaseSync {
+  const until = Date.now() + BUSY_MS_MAX;
+  for (;;) {
+    const file = new (sqlite().DatabaseSync)(path);
+    try {
+      file.exec(`PRAGMA busy_timeout = ${BUSY_MS_MAX}`);
+      file.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
+      migrate(file);
+      return file;
+    } catch (error) {
+      file.close();
+      if (!/database is (locked|busy)/.test(reasonOf(error)) || Date.now() > until) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, OPEN_AGAIN_MS);
+    }
+  }
 }
 
 /** Node 22 warns on the terminal that its SQLite is new. That is nothing for whoever asks a friend something. */

@@ -2,6 +2,7 @@
  * What a user says: on disk before it is sent, until the exchange has said `*_sent` or refused it (protocol part 3), and for 30 days
  * after, so that a late answer finds its question. A draft waits for the owner's word and is not sent.
  */
+import { randomBytes } from 'node:crypto';
 import { usernameKey } from '../protocol/names.ts';
 import { contentOf, type Database, type Row, WHOLE } from './database.ts';
 import { isGone } from './processes.ts';
@@ -194,4 +195,10 @@ function outgoingOf(row: Row): Outgoing {
     outcome: text(row.outcome),
     owner: String(row.owner),
   };
+}
+
+/** Never used before, and nothing that a command line could take for an option. */
+export function newId(): string {
+  const id = randomBytes(16).toString('base64url');
+  return /^[A-Za-z0-9]/.test(id) ? id : newId();
 }

@@ -3,13 +3,12 @@
  * reconnecting or when nobody said `*_sent` for 15 s; for at most 7 days (protocol part 3). A receipt has no reply of its own: commands
  * take effect in their order, so the `pong` to a `ping` behind it says that it was taken.
  */
-import { randomBytes } from 'node:crypto';
 import { fitsUtf8 } from '../protocol/codec.ts';
 import { CONTENT_BYTES_MAX, FRAME_BYTES_MAX, REASON_MAX, type ServerMessage } from '../protocol/messages.ts';
 import type { Database } from './database.ts';
 import { MagiError } from './errors.ts';
 import type { Sendable } from './link.ts';
-import type { Outbox, Outgoing, Status } from './outbox.ts';
+import { newId, type Outbox, type Outgoing, type Status } from './outbox.ts';
 import { isGone } from './processes.ts';
 
 const RESEND_MS = 15_000;
@@ -82,7 +81,7 @@ export class Sender {
 
   /** `also` is done in the same transaction, before; what it throws is the reason why nothing is sent. */
   post(letter: Letter, also: () => void = () => {}): Posted {
-    const id = randomBytes(16).toString('base64url');
+    const id = newId();
     const { process } = this.#options;
     return this.#posted(id, () => {
       const refused = this.#refusal(letter);
@@ -107,7 +106,7 @@ export class Sender {
 
   /** Keeps it until the owner has agreed to it. Rejected with MagiError as `post`. */
   async draft(letter: Letter): Promise<string> {
-    const id = randomBytes(16).toString('base64url');
+    const id = newId();
     const refused = this.#refusal(letter);
     if (refused !== undefined) throw refused;
     const draft = { ...letter, id, at: Date.now(), state: 'draft', owner: this.#options.process } as const;

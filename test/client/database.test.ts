@@ -228,4 +228,33 @@ test('what is no store is refused in one line, and left as it is', () => {
     }
 });
 
+test('processes that make the file at the same moment all get it', async () => {
+  const folder = temporaryFolder();
+  const module = new URL('../../src/client/database.ts', import.meta.url).href;
+  const program = `import { Database } from ${JSON.stringify(module)};
+    const [at, ...paths] = process.argv.slice(1);
+    for (const [n, path] of paths.entries()) {
+      while (Date.now() < Number(at) + 40 * n);
+      new Database(path).close();
+    }`;
+  const paths = Array.from({ length: 50 }, (_, n) => join(folder, `${n}.db`));
+  const at = `${Date.now() + 1_500}`;
+  const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', program, at, ...paths];
+  const children = Array.from({ length: 4 }, () =>
+    spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] }),
+  );
+  const ends = await Promise.all(
+    children.map(async (child) => {
+      let said = '';
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
+      const [code] = await once(child, 'close');
+      return [code, said];
+    }),
+  );
+  assert.equal(
+    ends,
+    children.map(() => [0, '']),
+  );
+});
+
 test.run();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { Database } from '../../src/client/database.ts';
 import { Inbox } from '../../src/client/inbox.ts';
-import { type Draft, Outbox } from '../../src/client/outbox.ts';
+import { type Draft, newId, Outbox } from '../../src/client/outbox.ts';
 import { suite, temporaryFolder } from '../harness.ts';
 import { refusal } from './people.ts';
 
@@ -155,6 +155,15 @@ test('the newest questions of this user, and the same one asked again', async ()
   outbox.refused('m2', 'no_connection', 'No.');
   await settled();
   assert.is(outbox.findOpen('grace', 'content of m2', 0), undefined);
+});
+
+test('an id is nothing that a command line could take for an option', () => {
+  const ids = Array.from({ length: 2_000 }, newId);
+  assert.equal(
+    ids.filter((id) => !/^[A-Za-z0-9][A-Za-z0-9_-]{21}$/.test(id)),
+    [],
+  );
+  assert.is(new Set(ids).size, ids.length);
 });
 
 test.run();
