@@ -1,6 +1,5 @@
 /**
- * What an assistant can do through the exchange, without a word of MCP: each function returns what to say. It opens the client when it is
- * first needed, and again later if the folder or the settings were not usable: neither a disk nor a network ends it.
+ * What an assistant can do through the exchange, without a word of MCP: each function returns what to say.
  */
 import type { Client } from '../client/client.ts';
 import type { Entry } from '../client/entries.ts';

@@ -7,6 +7,7 @@
  * notice; and a process whose notices nobody follows leaves the message to others.
  */
 import type { Entry } from '../client/entries.ts';
+import { MagiError } from '../client/errors.ts';
 import { wakeSentence } from '../client/wakes.ts';
 import type { Bridge } from './bridge.ts';
 
@@ -82,8 +83,9 @@ export class Waker {
       if (word === undefined) return;
       this.#word = word;
       this.#say(wakeSentence(word), { wake_test: word });
-    } catch {
-      // The disk refuses: whoever tries it sees that nothing comes.
+    } catch (error) {
+      // Whoever tries it sees that nothing comes.
+      passing(error);
     }
   }
 
@@ -94,8 +96,9 @@ export class Waker {
     try {
       const entries = await waking.take(session.process, now, now + this.#holdMs(0), left);
       for (const entry of entries) this.#announce(entry, 0);
-    } catch {
-      // The disk refuses, or the client was closed: what waits is seen at the next look, or under the next result.
+    } catch (error) {
+      // What waits is seen at the next look, or under the next result.
+      passing(error);
     }
   }
 
@@ -127,7 +130,7 @@ export class Waker {
     }
     const { waking, session } = this.#bridge.client;
     const now = Date.now();
-    const isOurs = await waking.keep(number, session.process, now, now + this.#holdMs(times + 1)).catch(() => false);
+    const isOurs = await waking.keep(number, session.process, now, now + this.#holdMs(times + 1)).catch(passing);
     // Meanwhile it may have been fetched, or this may have been stopped.
     if (isOurs && this.#open.has(number)) this.#announce(entry, times + 1);
     else if (isOurs) this.#free(number);
@@ -170,4 +173,11 @@ export class Waker {
     // It goes through a pipe that may just have been closed.
     this.#push(content, meta).catch(() => {});
   }
+}
+
+/** The disk refuses, or the client was closed: that passes. Anything else is a fault of ours, which must not end the bridge. */
+function passing(error: unknown): false {
+  if (!(error instanceof MagiError))
+    process.stderr.write(`magi-exchange bridge: ${error instanceof Error ? error.stack : error}\n`);
+  return false;
 }

@@ -2,7 +2,6 @@
  * Who waits for what arrives. An answer goes to the process that asked, also when another one received it; while somebody waits for it,
  * it is nobody else's news.
  */
-
 import type { Entry } from './entries.ts';
 import { MagiError } from './errors.ts';
 import type { Answer, AskOptions } from './options.ts';

@@ -2,7 +2,6 @@
  * The client of one user: `ask` returns the answer, `questions` brings what friends ask. Several processes of one user may each have one
  * with the same folder: what is sent survives a crash of any of them, and what arrives is shown once.
  */
-
 import { Arrivals } from './arrivals.ts';
 import type { Database } from './database.ts';
 import type { Entry, Page } from './entries.ts';
@@ -61,6 +60,8 @@ export class Client {
     this.waking = new Waking(parts.database);
     this.session = new Session({
       ...parts,
+      // Who waits need not wait until the file is looked at.
+      repeated: () => this.#arrivals.look(),
       on: {
         arrived: (entry) => {
           this.#arrivals.arrived(entry);
@@ -176,28 +177,27 @@ export class Client {
   /** What friends ask, oldest first, each taken on by one process of this user for 10 minutes. Ends with the client or the signal. */
   async *questions({ signal, policies = HEARD }: QuestionOptions = {}): AsyncGenerator<Question, void, undefined> {
     void this.identify().catch(() => {});
-    const { inbox, sender, process } = this.session;
-    const desk = { database: this.#database, inbox, sender, process };
+    const { inbox, process } = this.session;
     while (!this.#isClosed && signal?.aborted !== true) {
       const entry = await inbox.claimNext(process, policies, Date.now());
       if (entry === undefined) await this.#arrivals.next(signal);
       else {
         this.session.read(entry);
-        yield new Question(entry, desk);
+        yield new Question(entry, this.session);
       }
     }
   }
 
   /** A question by its id or number, taken on by this process. Throws `unknown_id`, `already_answered`, `claimed`. */
   async question(idOrNumber: string): Promise<Question> {
-    const { inbox, sender, process } = this.session;
+    const { inbox, process } = this.session;
     const entry = inbox.findQuestion(idOrNumber);
     if (entry === undefined) throw new MagiError('unknown_id', 'There is no such question in your inbox.');
     if (entry.state !== 'open')
       throw new MagiError('already_answered', 'You have answered or declined this question already.');
     if (!(await inbox.claim(entry.number, process, Date.now())))
       throw new MagiError('claimed', 'Another process of yours is answering this question.');
-    return new Question(entry, { database: this.#database, inbox, sender, process });
+    return new Question(entry, this.session);
   }
 
   // --- drafts: what waits for the owner's word ---------------------------------------------------------------------------------

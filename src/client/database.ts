@@ -1,7 +1,7 @@
 /**
  * The one file in which a user's processes keep what must survive: SQLite, as Node brings it along, so that the client has no native
- * part of its own. What is written in one turn of the event loop is committed together; `synchronous=FULL`, so what is committed is
- * safe from kill -9 and from a loss of power.
+ * part of its own. What is written in one turn of the event loop is committed together and flushed (`synchronous=FULL`), so it is safe
+ * from kill -9 and from a loss of power; what may be lost with the power is not waited for (`note`, `later`).
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { MagiError } from './errors.ts';
@@ -19,6 +19,8 @@ export const WHOLE = '*, CAST(content AS BLOB) AS content';
 export type Row = Record<string, SQLOutputValue>;
 
 interface Work {
+  /** A loss of power must not undo it. */
+  readonly isHard: boolean;
   readonly run: () => unknown;
   readonly done: (value: never) => void;
   readonly failed: (error: unknown) => void;
@@ -61,17 +63,19 @@ export class Database {
    * undone and rejected with MagiError `storage_failed`. What `run` itself throws undoes and rejects `run` alone.
    */
   write<T>(run: () => T): Promise<T> {
-    const promise = this.#add(run);
-    if (!this.#isScheduled) {
-      this.#isScheduled = true;
-      setImmediate(() => this.#commit());
-    }
-    return promise;
+    this.#schedule();
+    return this.#add(run, true);
   }
 
-  /** As `write`, a little later, and nobody needs to wait for it: for what is found out again if it is lost. */
+  /** As `write`, for what a loss of power may undo, though no kill: it is not flushed, and so costs no wait for the disk. */
+  note<T>(run: () => T): Promise<T> {
+    this.#schedule();
+    return this.#add(run, false);
+  }
+
+  /** As `note`, a little later, and nobody needs to wait for it: for what is found out again if it is lost. */
   later(run: () => unknown): Promise<unknown> {
-    const done = this.#add(run);
+    const done = this.#add(run, false);
     done.catch(() => {});
     this.#later ??= setTimeout(() => this.#commit(), LATER_MS).unref();
     return done;
@@ -108,9 +112,15 @@ export class Database {
     return statement;
   }
 
-  #add<T>(run: () => T): Promise<T> {
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#commit());
+  }
+
+  #add<T>(run: () => T, isHard: boolean): Promise<T> {
     if (this.#isClosed) return Promise.reject(new MagiError('closed', 'The client was closed.'));
-    return new Promise<T>((done, failed) => this.#work.push({ run, done, failed }));
+    return new Promise<T>((done, failed) => this.#work.push({ run, isHard, done, failed }));
   }
 
   #commit(): void {
@@ -121,7 +131,9 @@ export class Database {
     this.#work = [];
     if (batch.length === 0 || this.#isClosed) return;
     const ends: (() => void)[] = [];
+    const isHard = batch.some((work) => work.isHard);
     try {
+      if (!isHard) this.#file.exec('PRAGMA synchronous = NORMAL');
       this.#transact(() => {
         for (const { run, done, failed } of batch) {
           this.#file.exec('SAVEPOINT one');
@@ -140,6 +152,9 @@ export class Database {
     } catch (error) {
       for (const { failed } of batch) failed(error);
       return;
+    } finally {
+      // The next one that has to be flushed is, and what was not flushed before it with it.
+      if (!isHard) this.#file.exec('PRAGMA synchronous = FULL');
     }
     for (const end of ends) end();
   }

@@ -185,10 +185,10 @@ export class Inbox {
     });
   }
 
-  /** As `read`, by whoever is first: false if it was read already. Fulfilled when that is safe. */
+  /** As `read`, by whoever is first: false if it was read already. */
   take(number: number): Promise<boolean> {
     const sql = `UPDATE inbox SET state = 'read' WHERE number = ? AND state = 'unread'`;
-    return this.#database.write(() => this.#database.run(sql, number) === 1);
+    return this.#database.note(() => this.#database.run(sql, number) === 1);
   }
 
   /** How much waits for somebody to look at it: open questions that nobody is answering, and what nobody waits for. */
@@ -212,7 +212,7 @@ export class Inbox {
     const which = [now, goneClaimers(this.#database, now), JSON.stringify(policies)];
     // Looking costs nothing; claiming is a commit.
     if (this.#database.get(next, ...which) === undefined) return undefined;
-    return await this.#database.write(() => {
+    return await this.#database.note(() => {
       const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = (${next}) RETURNING ${WHOLE}`;
       const row = this.#database.get(sql, process, now + CLAIM_MS, ...which);
       return row === undefined ? undefined : entryOf(row);
@@ -223,7 +223,7 @@ export class Inbox {
   claim(number: number, process: string, now: number): Promise<boolean> {
     const sql = `UPDATE inbox SET claimed_by = ?, claimed_until = ? WHERE number = ? AND state = 'open'
       AND (claimed_by = ? OR ${FREE})`;
-    return this.#database.write(
+    return this.#database.note(
       () =>
         this.#database.run(sql, process, now + CLAIM_MS, number, process, now, goneClaimers(this.#database, now)) === 1,
     );

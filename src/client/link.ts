@@ -83,12 +83,6 @@ export class Link {
     );
   }
 
-  /** As `close`, without a word to the exchange. */
-  terminate(): void {
-    void this.close();
-    this.#socket?.terminate();
-  }
-
   #dial(): void {
     const socket = new WebSocket(this.#url, SOCKET_OPTIONS);
     this.#socket = socket;

@@ -5,7 +5,6 @@
 import { randomBytes } from 'node:crypto';
 import { usernameKey } from '../protocol/names.ts';
 import { contentOf, type Database, type Row, WHOLE } from './database.ts';
-import { isGone } from './processes.ts';
 
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
@@ -98,12 +97,6 @@ export class Outbox {
   questions(limit: number): Outgoing[] {
     const sql = `SELECT ${WHOLE} FROM sent WHERE kind = 'question' ORDER BY number DESC LIMIT ?`;
     return this.#database.all(sql, limit).map(outgoingOf);
-  }
-
-  /** Whether nobody waits for the answer to this question, and it is for this process to tell: it asked, or who did is gone. */
-  isNewsFor(process: string, id: string, now: number): boolean {
-    const row = this.#database.get('SELECT owner FROM sent WHERE id = ? AND waits_until <= ?', id, now);
-    return row !== undefined && (row.owner === process || isGone(String(row.owner)));
   }
 
   /** The same question to the same friend, asked since then and not answered yet. */

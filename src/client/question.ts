@@ -1,10 +1,9 @@
 /** A friend's question, which this process has taken on. */
-import type { Database } from './database.ts';
 import type { Entry } from './entries.ts';
 import { MagiError } from './errors.ts';
-import type { Inbox } from './inbox.ts';
 import type { Status } from './outbox.ts';
-import type { Posted, Sender } from './sender.ts';
+import type { Posted } from './sender.ts';
+import type { Session } from './session.ts';
 
 export class Question {
   /** Its number in the inbox. */
@@ -15,15 +14,15 @@ export class Question {
   readonly text: string;
   /** When it arrived, in milliseconds since the epoch. */
   readonly at: number;
-  readonly #desk: Desk;
+  readonly #session: Session;
 
-  constructor(entry: Entry, desk: Desk) {
+  constructor(entry: Entry, session: Session) {
     this.number = entry.number;
     this.id = entry.id;
     this.from = entry.from;
     this.text = entry.content;
     this.at = entry.at;
-    this.#desk = desk;
+    this.#session = session;
   }
 
   /**
@@ -41,12 +40,12 @@ export class Question {
 
   /** Gives it back: another process, or this one, gets it when it next asks for a question. */
   release(): void {
-    this.#desk.inbox.release(this.number, this.#desk.process);
+    this.#session.inbox.release(this.number, this.#session.process);
   }
 
   /** Fulfilled when the answer is on disk, from where it is sent. @internal */
   async post(kind: 'answer' | 'declined', content: string): Promise<Posted> {
-    const { inbox, sender, process } = this.#desk;
+    const { inbox, sender, process } = this.#session;
     const posted = sender.post({ kind, to: this.from, content, replyTo: this.id }, () => {
       const state = kind === 'answer' ? 'answered' : 'declined';
       if (inbox.finish(this.number, process, state, Date.now())) return;
@@ -57,12 +56,4 @@ export class Question {
     await posted.kept;
     return posted;
   }
-}
-
-/** What a question needs of its client. */
-export interface Desk {
-  readonly database: Database;
-  readonly inbox: Inbox;
-  readonly sender: Sender;
-  readonly process: string;
 }

@@ -8,6 +8,8 @@ export interface ReceiverOptions {
   readonly acknowledge: (deliveryIds: readonly string[]) => void;
   /** It is safe, and was not here before. */
   readonly arrived: (entry: Entry) => void;
+  /** It was here before; another process of this user may have put it here a moment ago. */
+  readonly repeated: () => void;
   /** A message could not be put away. The exchange says it only once on each socket: another one has to be opened. */
   readonly missed: (error: unknown) => void;
 }
@@ -41,7 +43,8 @@ export class Receiver {
     }
     // What a guest connection brings is not acknowledged: nobody keeps it.
     if (message.deliveryId !== undefined) this.#acknowledge(message.deliveryId);
-    if (entry !== undefined) this.#options.arrived(entry);
+    if (entry === undefined) this.#options.repeated();
+    else this.#options.arrived(entry);
   }
 
   /** What became safe in the same commit is acknowledged in one frame. */

@@ -24,7 +24,11 @@ const BACKOFF: Backoff = { minMs: 250, maxMs: 30_000 };
 const PASSING = new Set(['too_many_attempts', 'rate_limited', 'storage_failed', 'internal']);
 
 /** Without an identity: a guest. */
-export type SessionOptions = Omit<Parts, 'on'> & { readonly on: Required<ClientEvents> };
+export type SessionOptions = Omit<Parts, 'on'> & {
+  readonly on: Required<ClientEvents>;
+  /** Something has come that is here already, by whichever process of this user. */
+  readonly repeated: () => void;
+};
 
 export class Session {
   readonly friends: Friends;
@@ -86,6 +90,9 @@ export class Session {
       },
       arrived: (entry) => {
         if (!this.#isClosed) on.arrived(entry);
+      },
+      repeated: () => {
+        if (!this.#isClosed) options.repeated();
       },
       missed: (error) => this.#missed(error),
     });

@@ -47,7 +47,7 @@ export class Waking {
     const values = this.#values(now, isAgain ? Number.MAX_SAFE_INTEGER : now);
     // Looking costs nothing; waking is a commit.
     if (this.#database.get(`SELECT 1 ${sql}`, ...values) === undefined) return [];
-    return await this.#database.write(() => {
+    return await this.#database.note(() => {
       const entries = this.#database.all(`SELECT ${WHOLE} ${sql}`, ...values).map(entryOf);
       for (const { number } of entries)
         this.#database.run(`UPDATE inbox SET ${RESTS} WHERE number = ?3`, now, AGAIN_MS_MIN, number);
@@ -65,7 +65,7 @@ export class Waking {
     const policies = JSON.stringify(WAKING);
     const values = [...this.#values(now, now), this.#otherAskers(process), policies, JSON.stringify(except)];
     if (this.#database.get(`SELECT 1 ${sql}`, ...values) === undefined) return [];
-    return await this.#database.write(() => {
+    return await this.#database.note(() => {
       const entries = this.#database.all(`SELECT ${WHOLE} ${sql}`, ...values).map(entryOf);
       const hold = 'UPDATE inbox SET woken_by = ?, woken_until = ? WHERE number = ?';
       for (const { number } of entries) this.#database.run(hold, process, until, number);
@@ -79,7 +79,7 @@ export class Waking {
     const sql = `UPDATE inbox SET woken_by = ?, woken_until = ?
       WHERE number = ? AND (woken_by = ? OR woken_until <= ?) AND ${WAITING}`;
     const values = this.#values(now, Number.MAX_SAFE_INTEGER);
-    return await this.#database.write(
+    return await this.#database.note(
       () => this.#database.run(sql, process, until, number, process, now, ...values) === 1,
     );
   }
@@ -102,7 +102,7 @@ export class Waking {
 
   /** This process, and none of an earlier turn any more, waits for the session. */
   async attend(session: string, process: string, now: number): Promise<void> {
-    await this.#database.write(() => {
+    await this.#database.note(() => {
       this.#database.run('DELETE FROM hooks WHERE at < ?', now - ATTENDED_MS);
       this.#database.run('INSERT OR REPLACE INTO hooks (session, process, at) VALUES (?, ?, ?)', session, process, now);
     });

@@ -257,4 +257,16 @@ test('processes that make the file at the same moment all get it', async () => {
   );
 });
 
+test('what is only noted is there for everybody, and what comes after it is flushed again', async () => {
+  const folder = temporaryFolder();
+  const [one, other] = [openDatabase(folder), openDatabase(folder)];
+  const add = (word: string) => () => one.run('INSERT INTO wakes (word, rung, at) VALUES (?, ?, 1)', word, 'hook');
+  await one.note(add('noted'));
+  assert.is(other.all('SELECT * FROM wakes').length, 1);
+  assert.is(one.get('PRAGMA synchronous')?.synchronous, 2);
+  assert.is(await refusal(one.note(add('noted'))), 'storage_failed');
+  assert.is(one.get('PRAGMA synchronous')?.synchronous, 2);
+  for (const database of [one, other]) database.close();
+});
+
 test.run();
