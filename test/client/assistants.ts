@@ -1,6 +1,7 @@
 /** Two people and an exchange, each of them real processes that can be killed, stopped and started again. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -226,6 +227,16 @@ export class World {
 
   resumeServer(): void {
     process.kill(this.#server?.pid ?? 0, 'SIGCONT');
+  }
+
+  /** Bytes that have reached the exchange's sockets and that it has not read: what a paused exchange was sent. Linux only (proc(5)). */
+  bytesUnread(): number {
+    const port = this.#port.toString(16).toUpperCase().padStart(4, '0');
+    return readFileSync('/proc/net/tcp', 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(([, local, , state]) => local?.endsWith(`:${port}`) && state === '01')
+      .reduce((sum, [, , , , queues]) => sum + Number.parseInt(queues?.split(':')[1] ?? '0', 16), 0);
   }
 
   async assistant(username: string, options: AssistantOptions & { readonly home?: string } = {}): Promise<Assistant> {

@@ -23,7 +23,8 @@ onEachNode(test, 'who asks is killed when the question is on disk and nobody has
   const later = await world.assistant('ada');
   await world.startServer();
   later.do('identify');
-  assert.is((await later.until('settled', { id })).outcome, 'delivered');
+  // Whichever of the two comes back first, the exchange has taken it.
+  assert.ok(['delivered', 'queued'].includes(`${(await later.until('settled', { id })).outcome}`));
   assert.is((await later.until('arrived', { kind: 'answer' })).content, 're: why?');
   assert.is((await later.tell('answerTo', { id }, 'answer')).text, 're: why?');
   await world.assertTalked(id, 'why?');
@@ -34,7 +35,7 @@ onEachNode(test, 'who asks is killed when the exchange has it and has not said s
   grace.do('serve', { answering: true });
   world.pauseServer();
   const { id } = await ada.tell('ask', { to: 'grace', text: 'why?' }, 'asked');
-  await eventually(() => world.rows('ada', 'SELECT * FROM sent').length === 1, 'the question on disk');
+  await eventually(() => world.bytesUnread() > 0, 'the question at the door of the exchange');
   await ada.kill();
   world.resumeServer();
   // The exchange has heard the question and forwards it; the next process says it once more.
