@@ -111,7 +111,7 @@ test('the environment is read in config.ts, and where the cache folder is found'
     'src/cli/demo.ts',
     'src/cli/health.ts',
     'src/cli/kept.ts',
-    'src/cli/setup-assistant.ts',
+    'src/cli/settings.ts',
     'src/cli/setup.ts',
     'src/client/client.ts',
     'src/server/native.ts',

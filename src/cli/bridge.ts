@@ -7,14 +7,13 @@ import { serveOnHttp } from '../bridge/http.ts';
 import { Opening } from '../bridge/opening.ts';
 import { serveOnStdio } from '../bridge/stdio.ts';
 import { makeServer } from '../bridge/tools.ts';
-import { makeFolder } from '../client/home.ts';
+import { BRIDGE_TOKEN_FILE, makeFolder } from '../client/home.ts';
 import type { ClientOptions } from '../client/options.ts';
 import { homeOf } from '../client/settings.ts';
 import { OperatorError } from '../config.ts';
 
 const PORT = 8182;
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
-export const TOKEN_FILE = 'bridge-token';
 
 export async function bridge(version: string, args: readonly string[]): Promise<void> {
   const { values } = parseArgs({
@@ -49,7 +48,7 @@ async function serveHttp(version: string, given: ClientOptions, port: number): P
     throw new OperatorError(`--port ${port} cannot be listened on: ${(error as NodeJS.ErrnoException).code}.`, 1);
   }
   process.stdout.write(
-    `${JSON.stringify({ url: served.url, tokenFile: join(homeOf(given, process.env), TOKEN_FILE) })}\n`,
+    `${JSON.stringify({ url: served.url, tokenFile: join(homeOf(given, process.env), BRIDGE_TOKEN_FILE) })}\n`,
   );
   opening.get().catch((error: Error) => process.stderr.write(`magi-exchange bridge: ${error.message}\n`));
   const leave = () => {
@@ -62,7 +61,7 @@ async function serveHttp(version: string, given: ClientOptions, port: number): P
 /** The token of this user's bridges, made once; only its owner can read the file. */
 function keptToken(home: string): string {
   makeFolder(home);
-  const file = join(home, TOKEN_FILE);
+  const file = join(home, BRIDGE_TOKEN_FILE);
   try {
     const opened = openSync(file, 'wx', 0o600);
     writeSync(opened, `${randomBytes(32).toString('base64url')}\n`);

@@ -191,7 +191,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       'It shows each change, asks, keeps what the file was beside it, and looks at every link. Several assistants share your folder.',
       'With --remove your name, key and messages stay; leave removes them.',
     ],
-    run: async (call) => (await import('./setup-assistant.ts')).setUp(call),
+    run: async (call) => (await import('./setup.ts')).setUp(call),
   },
   doctor: {
     words: '',

@@ -6,7 +6,7 @@ import type { Call } from './call.ts';
 import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
 import { bold, red, yellow } from './output.ts';
 import { isAtTerminal } from './prompt.ts';
-import { remember, settingsOrAsk } from './setup.ts';
+import { remember, settingsOrAsk } from './settings.ts';
 import { Visit } from './visit.ts';
 import { friendDocument, keyOf, nameOf, typed } from './wording.ts';
 

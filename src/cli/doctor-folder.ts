@@ -3,7 +3,7 @@ import { existsSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { MagiError } from '../client/errors.ts';
 import { fingerprintOf } from '../client/friends.ts';
-import { KEY_FILE, openDatabase, STORE_FILE } from '../client/home.ts';
+import { BRIDGE_TOKEN_FILE, KEY_FILE, openDatabase, STORE_FILE } from '../client/home.ts';
 import { Identity } from '../client/identity.ts';
 import type { Finding } from './doctor.ts';
 import { PROGRAM } from './exit.ts';
@@ -41,7 +41,9 @@ function rightsOf(home: string, stat: Stats): Finding {
       message: `${home} is not a folder`,
       advice: 'Move it away, or name another folder in MAGI_HOME.',
     };
-  const files = [KEY_FILE, STORE_FILE, `${STORE_FILE}-wal`, `${STORE_FILE}-shm`].map((name) => join(home, name));
+  const files = [KEY_FILE, BRIDGE_TOKEN_FILE, STORE_FILE, `${STORE_FILE}-wal`, `${STORE_FILE}-shm`].map((name) =>
+    join(home, name),
+  );
   const all = [home, ...files.filter((file) => existsSync(file))];
   const uid = process.getuid?.();
   const foreign = all.find((path) => uid !== undefined && statOf(path)?.uid !== uid);

@@ -8,7 +8,7 @@ import { ENTRY } from '../setup/assistants.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
 import { bold, dim, green, type Piece, yellow } from './output.ts';
-import { homeFolder } from './setup.ts';
+import { homeFolder } from './settings.ts';
 
 const TIMEOUT_MS = 120_000;
 const LOOK_MS = 200;

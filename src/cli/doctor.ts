@@ -7,7 +7,7 @@ import { linkFindings } from './doctor-link.ts';
 import { personFindings } from './doctor-person.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { dim, green, type Piece, red, yellow } from './output.ts';
-import { homeFolder, settingsOf } from './setup.ts';
+import { homeFolder, settingsOf } from './settings.ts';
 import { placeOf } from './wording.ts';
 
 export interface Finding {

@@ -16,7 +16,7 @@ import { wakeSentence } from '../client/wakes.ts';
 import { ancestors, isThere } from './ancestors.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, UsageError } from './exit.ts';
-import { homeFolder } from './setup.ts';
+import { homeFolder } from './settings.ts';
 import { Visit } from './visit.ts';
 import { count } from './wording.ts';
 

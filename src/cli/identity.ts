@@ -10,7 +10,7 @@ import type { Call } from './call.ts';
 import { EXIT, type ExitCode, PROGRAM, UsageError } from './exit.ts';
 import { agrees, askHidden, isAtTerminal, needOwner } from './prompt.ts';
 import { PASSPHRASE_MIN, seal, unseal } from './sealed.ts';
-import { CONFIG_FILE, homeFolder, settingsOf, writeConfig } from './setup.ts';
+import { CONFIG_FILE, homeFolder, settingsOf, writeConfig } from './settings.ts';
 import { placeOf } from './wording.ts';
 
 const FILE_BYTES_MAX = 64 * 1024;

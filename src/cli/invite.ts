@@ -6,7 +6,7 @@ import { welcome } from './connect.ts';
 import { EXIT, type ExitCode, PROGRAM } from './exit.ts';
 import { bold, dim } from './output.ts';
 import { agrees, isAtTerminal } from './prompt.ts';
-import { remember, settingsOrAsk } from './setup.ts';
+import { remember, settingsOrAsk } from './settings.ts';
 import { Visit } from './visit.ts';
 import { clock, friendDocument, nameOf, placeOf, typed } from './wording.ts';
 

@@ -2,16 +2,16 @@
 import { readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MagiError } from '../client/errors.ts';
-import { KEY_FILE, STORE_FILE } from '../client/home.ts';
+import { BRIDGE_TOKEN_FILE, KEY_FILE, STORE_FILE } from '../client/home.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode } from './exit.ts';
 import { askLine, needOwner } from './prompt.ts';
-import { CONFIG_FILE } from './setup.ts';
+import { CONFIG_FILE } from './settings.ts';
 import { Visit } from './visit.ts';
 import { count, placeOf } from './wording.ts';
 
 /** MAGI_HOME may name a folder that holds other things, too: only what the client has made is removed. */
-const OWN = [STORE_FILE, `${STORE_FILE}-wal`, `${STORE_FILE}-shm`, CONFIG_FILE, KEY_FILE];
+const OWN = [STORE_FILE, `${STORE_FILE}-wal`, `${STORE_FILE}-shm`, CONFIG_FILE, BRIDGE_TOKEN_FILE, KEY_FILE];
 
 export async function leave(call: Call): Promise<ExitCode> {
   const { out } = call;

@@ -12,7 +12,7 @@ import { isGone } from '../client/processes.ts';
 import type { Settings } from '../client/settings.ts';
 import type { Call } from './call.ts';
 import { PROGRAM } from './exit.ts';
-import { settingsOf } from './setup.ts';
+import { settingsOf } from './settings.ts';
 import { clock, excerpt, pastOf, placeOf } from './wording.ts';
 
 /** Nothing is heard from the exchange for so long: it cannot be reached. */

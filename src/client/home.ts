@@ -8,6 +8,8 @@ import { Identity } from './identity.ts';
 /** Raw Ed25519 key, PKCS #8, PEM. */
 export const KEY_FILE = 'identity.pem';
 export const STORE_FILE = 'magi.db';
+/** What clients of the bridge over HTTP have to show. */
+export const BRIDGE_TOKEN_FILE = 'bridge-token';
 
 export interface Home {
   readonly identity: Identity;

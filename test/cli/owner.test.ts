@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { openDatabase } from '../../src/client/home.ts';
+import { BRIDGE_TOKEN_FILE, openDatabase } from '../../src/client/home.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import {
   type Exchange,
@@ -209,6 +209,7 @@ test('leave forgets the person there and here, and removes nothing else', async 
   // The name is free for another key.
   await new Typist(exchange, ada.env.MAGI_USERNAME ?? '').done('status');
 
+  writeFileSync(join(grace.home, BRIDGE_TOKEN_FILE), 'of a bridge over HTTP');
   assert.is((await grace.types(['leave'], [/Type your username/, grace.env.MAGI_USERNAME ?? ''])).code, 0);
   assert.not.ok(existsSync(grace.home));
 });
