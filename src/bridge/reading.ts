@@ -227,7 +227,7 @@ export class Reading {
 const NEWS: Readonly<Record<string, (name: string, question: string) => string>> = {
   declined: (name, question) => `${name} will not answer ${question}.`,
   expired: (name, question) => `${name} did not come back in time to read ${question}.`,
-  left: (name, question) => `${name} ended the connection before reading ${question}.`,
+  left: (name, question) => `The connection with ${name} ended before there was an answer to ${question}.`,
 };
 
 function newsOf({ news, number, id, content }: Entry, name: string): string {

@@ -157,7 +157,11 @@ function headOf({ kind, news, from, friend, question = '' }: Shown): Piece[] {
   if (kind === 'answer') return [cyan(`${name} answers`), about];
   if (news === 'declined') return [yellow(`${name} declined`), about];
   return [
-    yellow(news === 'left' ? `${name} ended the connection before reading` : `${name} did not come back in time for`),
+    yellow(
+      news === 'left'
+        ? `The connection with ${name} ended without an answer to`
+        : `${name} did not come back in time for`,
+    ),
     about,
   ];
 }

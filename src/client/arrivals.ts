@@ -143,5 +143,5 @@ export class Arrivals {
 const SENTENCES: Record<string, string> = {
   declined: 'Your friend will not answer this.',
   expired: 'Your friend did not come back in time to read this.',
-  left: 'Your friend has ended the connection.',
+  left: 'The connection with your friend has ended: there will be no answer.',
 };

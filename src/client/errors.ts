@@ -12,7 +12,7 @@ export type ClientCode =
   | 'declined'
   /** The message waited longer than a mailbox keeps it. */
   | 'expired'
-  /** The friend ended the connection before reading it. */
+  /** The connection with the friend ended before there was an answer. */
   | 'left'
   /** Nobody took the message for 7 days. */
   | 'gave_up'

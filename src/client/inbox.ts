@@ -31,6 +31,7 @@ const CLAIM_MS = 10 * 60 * 1000;
 const FINAL: ReadonlySet<string> = new Set(['declined', 'expired', 'left']);
 
 const NUMBER = /^#?(\d{1,15})$/;
+const UNANSWERED = `SELECT id, friend, username FROM sent WHERE kind = 'question' AND outcome IS NULL`;
 const BY_ID = 'SELECT 1 FROM inbox WHERE friend = ? AND id = ? AND news = ?';
 
 export class Inbox {
@@ -70,8 +71,14 @@ export class Inbox {
       const entry = entryOf(row);
       if (isGuests) this.#guests.heard(friend, entry.number);
       if (state === 'unread') this.#settleQuestion(message.from, news === '' ? replyTo : id, news || 'answered');
+      if (news === 'delivered') this.#handedOut(message.from, id);
       return entry;
     });
+  }
+
+  #handedOut(to: string, id: string): void {
+    const sql = `UPDATE sent SET state = 'delivered' WHERE id = ? AND friend = ? AND state = 'queued'`;
+    this.#database.run(sql, id, usernameKey(to));
   }
 
   /** Only whom it was asked can answer or decline a question: others may have guessed or been told its id. */
@@ -83,16 +90,28 @@ export class Inbox {
   /** A guest connection has ended: what was asked over it and has no answer gets none. Returns the entries that say so. */
   async left(username: string, now: number): Promise<Entry[]> {
     const friend = usernameKey(username);
-    const asked = `SELECT id, username FROM sent WHERE friend = ? AND kind = 'question' AND outcome IS NULL AND state`;
+    const asked = `${UNANSWERED} AND friend = ? AND state`;
     // That it was forwarded may be about to be written.
     if (this.#database.get(`${asked} IN ('forwarded', 'waiting')`, friend) === undefined) return [];
+    return await this.#giveUp(`${asked} = 'forwarded'`, [friend], now);
+  }
+
+  /** As left, of what friends have with whom there is no connection any more. An answer that waited for this user has to be here before. */
+  async leftWithQuestions(now: number): Promise<Entry[]> {
+    const asked = `${UNANSWERED} AND state IN ('delivered', 'queued')
+      AND NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = sent.friend AND connection_id IS NOT NULL)`;
+    if (this.#database.get(asked) === undefined) return [];
+    return await this.#giveUp(asked, [], now);
+  }
+
+  async #giveUp(asked: string, values: readonly string[], now: number): Promise<Entry[]> {
     return await this.#database.write(() =>
-      this.#database.all(`${asked} = 'forwarded'`, friend).flatMap(({ id, username: from }) => {
-        this.#settleQuestion(friend, String(id), 'left');
+      this.#database.all(asked, ...values).flatMap(({ id, friend, username }) => {
+        this.#settleQuestion(String(friend), String(id), 'left');
         const row = this.#database.get(
           `INSERT INTO inbox (friend, username, kind, id, news, content, at, state)
            VALUES (?, ?, 'receipt', ?, 'left', '', ?, 'unread') ON CONFLICT DO NOTHING RETURNING ${WHOLE}`,
-          ...[friend, String(from), String(id), now],
+          ...[String(friend), String(username), String(id), now],
         );
         return row === undefined ? [] : [entryOf(row)];
       }),

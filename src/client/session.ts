@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
+import { Departures } from './departures.ts';
 import type { Entry } from './entries.ts';
 import { MagiError } from './errors.ts';
 import { Friends } from './friends.ts';
@@ -44,6 +45,7 @@ export class Session {
   readonly #receiver: Receiver;
   readonly #replies = new Replies();
   readonly #presence: Presence;
+  readonly #departures: Departures;
   #identified = newIdentified();
   #refusal: MagiError | undefined;
   #isClosed = false;
@@ -58,12 +60,19 @@ export class Session {
     this.friends = new Friends(database);
     this.inbox = new Inbox(database);
     this.outbox = new Outbox(database);
+    const arrived = (entry: Entry) => {
+      if (!this.#isClosed) on.arrived(entry);
+    };
+    this.#departures = new Departures({
+      inbox: this.inbox,
+      isIdentified: () => this.#identified.isDone,
+      arrived,
+      missed: (error) => this.#missed(error),
+    });
     this.#presence = new Presence({
       friends: this.friends,
       list: () => this.request({ type: 'list_connections' }, 'connections'),
-      ended: async (username) => {
-        for (const entry of await this.inbox.left(username, Date.now())) if (!this.#isClosed) on.arrived(entry);
-      },
+      ended: (username) => this.#departures.ended(username),
       told: on.presence,
       keyChanged: on.keyChanged,
     });
@@ -88,9 +97,7 @@ export class Session {
         this.#link.settled();
         this.#link.send({ type: 'received', deliveryIds });
       },
-      arrived: (entry) => {
-        if (!this.#isClosed) on.arrived(entry);
-      },
+      arrived,
       repeated: () => {
         if (!this.#isClosed) options.repeated();
       },
@@ -180,6 +187,7 @@ export class Session {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#departures.close();
     this.#receiver.flush();
     const gone = this.#link.close();
     this.#receiver.closed();
@@ -265,6 +273,7 @@ export class Session {
     identified.resolve(message);
     this.#options.on.identified(message);
     this.sender.opened();
+    this.#departures.look();
     for (const receipt of this.#reads.splice(0)) this.#link.send(receipt);
   }
 

@@ -274,6 +274,45 @@ test('the answer to a question is what the friend who was asked says; once', asy
   assert.is(outbox.find('m2')?.outcome, 'left');
 });
 
+test('a question to somebody with whom there is no connection any more will have no answer', async () => {
+  const desk = open();
+  const { inbox, outbox, friends, database } = desk;
+  for (const [id, to] of [
+    ['m1', 'ada'],
+    ['m2', 'grace'],
+    ['m3', 'grace'],
+    ['m4', 'grace'],
+  ] as const)
+    await asked(desk, id, to);
+  await friends.see({ username: 'ada', nickname: 'Ada' }, { connectionId: 'c1', isDurable: true });
+  await outbox.taken('m1', 'delivered');
+  await outbox.taken('m2', 'queued');
+  await outbox.taken('m3', 'delivered');
+  await inbox.put(answer('a3', 'm3', 'grace'), 0);
+  const left = await inbox.leftWithQuestions(7);
+  assert.equal(
+    left.map(({ id, from, news, state, at }) => ({ id, from, news, state, at })),
+    [{ id: 'm2', from: 'grace', news: 'left', state: 'unread', at: 7 }],
+  );
+  assert.is(outbox.find('m2')?.outcome, 'left');
+  assert.is(outbox.find('m1')?.outcome, undefined, 'ada is connected');
+  assert.is(outbox.find('m4')?.outcome, undefined, 'nobody has taken it yet');
+  assert.equal(await inbox.leftWithQuestions(8), [], 'told once');
+  assert.is(await inbox.put(receipt('m2', 'left', 'grace'), 9), undefined, 'what the exchange says is no news then');
+  database.close();
+});
+
+test('what was kept for a friend is delivered when the exchange says so', async () => {
+  const desk = open();
+  for (const id of ['m1', 'm2']) await asked(desk, id);
+  await desk.outbox.taken('m1', 'queued');
+  await desk.inbox.put(receipt('m1', 'delivered', 'eve'), 0);
+  assert.is(desk.outbox.find('m1')?.state, 'queued', 'eve was not asked');
+  await desk.inbox.put(receipt('m1', 'delivered'), 0);
+  await desk.inbox.put(receipt('m2', 'delivered'), 0);
+  assert.equal([desk.outbox.find('m1')?.state, desk.outbox.find('m2')?.state], ['delivered', 'waiting']);
+});
+
 test('what somebody waits for is not news, until they are gone', async () => {
   const desk = open();
   await asked(desk, 'm1', 'ada', 5 * MINUTE_MS);

@@ -57,6 +57,21 @@ withPair('answerTo connects by itself, and the answer is not news meanwhile', as
   await Promise.all([later.client.close(), other.client.close()]);
 });
 
+withPair(
+  'nobody waits for the answer of a friend who has the question and ends the connection',
+  async ({ ada, grace }) => {
+    const { id, sent, answer } = ada.client.post('grace', 'why?');
+    assert.is(await sent, 'delivered');
+    await nextQuestion(grace);
+    await grace.client.disconnect('ada');
+    assert.is(await refusal(answer), 'left');
+    assert.equal(
+      ada.client.asked(9).map((asked) => [asked.id, asked.outcome]),
+      [[id, 'left']],
+    );
+  },
+);
+
 withPair('who leaves waits for nothing: the answer is news for the next process', async (pair) => {
   const { exchange, ada, grace, folder } = pair;
   const asked = ada.client.post('grace', 'why?');
