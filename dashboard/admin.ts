@@ -110,7 +110,10 @@ async function follow(): Promise<void> {
       failures = 0;
       say(note, 'Live, newest last.');
       log.streamStarts();
-      await readEvents(response.body, (data) => log.add(JSON.parse(data) as Entry, data));
+      await readEvents(response.body, (data, name) => {
+        if (name === 'skipped') say(note, `Live, newest last. So busy that ${data} entries were not sent.`);
+        else log.add(JSON.parse(data) as Entry, data);
+      });
     } catch {
       // Cut off, or refused for a reason that may pass: either way the next step is the same.
     }

@@ -57,6 +57,7 @@ function tell(): void {
     const ofRange = measure.hasRoom ? `${summary} in ${range.words}` : summary;
     say(note, typeof at === 'number' ? momentIn(measure, at) : ofRange);
     note.classList.toggle('pointed', typeof at === 'number');
+    place.ariaValueMax = String(range.length - 1);
     // Not under the finger of somebody who is reading it: a screen reader would begin anew with every push.
     if (place !== document.activeElement) place.ariaLabel = `${measure.name}, ${range.words}: ${summary}`;
   }
@@ -90,21 +91,24 @@ function exploreByKey(place: HTMLElement, measure: Measure): void {
   place.tabIndex = 0;
   place.role = 'slider';
   place.ariaValueMin = '0';
-  let at = range.length - 1;
+  // Which moment of which range; none: the newest.
+  let pointed: { readonly at: number; readonly of: Range } | undefined;
   const point = (index: number) => {
-    at = Math.max(0, Math.min(range.length - 1, index));
+    const at = Math.max(0, Math.min(range.length - 1, index));
+    pointed = { at, of: range };
     for (const { plot } of charts) plot.setCursor({ left: plot.valToPos(shown.times[at] ?? 0, 'x'), top: 1 });
-    place.ariaValueMax = String(range.length - 1);
     place.ariaValueNow = String(at);
     // Said when somebody moves, not with every push: a screen reader reads each change of the slider that has the focus.
     place.ariaValueText = momentIn(measure, at);
   };
   const letGo = () => {
+    pointed = undefined;
     for (const { plot } of charts) plot.setCursor({ left: -10, top: -10 });
   };
-  place.ariaValueNow = place.ariaValueMax = String(at);
+  place.ariaValueNow = place.ariaValueMax = String(range.length - 1);
   place.ariaValueText = 'now';
   place.addEventListener('keydown', (event) => {
+    const at = pointed?.of === range ? pointed.at : range.length - 1;
     const page = Math.round(range.length / 6);
     const to = {
       ArrowLeft: at - 1,

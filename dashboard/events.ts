@@ -3,12 +3,16 @@
 /** More than this without an end of line is not our log. */
 const LINE_CHARACTERS_MAX = 1_000_000;
 
-/** Calls `each` with the data of every event, until the stream ends. Throws if it breaks. */
-export async function readEvents(body: ReadableStream<Uint8Array>, each: (data: string) => void): Promise<void> {
+/** Calls `each` with the data and the name of every event (`message`, if it has none), until the stream ends. Throws if it breaks. */
+export async function readEvents(
+  body: ReadableStream<Uint8Array>,
+  each: (data: string, name: string) => void,
+): Promise<void> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = '';
   let data: string[] = [];
+  let name = '';
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
@@ -18,10 +22,12 @@ export async function readEvents(body: ReadableStream<Uint8Array>, each: (data: 
     for (const ended of lines) {
       const line = ended.endsWith('\r') ? ended.slice(0, -1) : ended;
       if (line.startsWith('data:')) data.push(line.slice(line[5] === ' ' ? 6 : 5));
-      if (line !== '' || data.length === 0) continue;
+      if (line.startsWith('event:')) name = line.slice(6).trim();
       // An empty line ends the event; lines of other fields, and the comments that keep the stream open, are passed over.
-      each(data.join('\n'));
+      if (line !== '') continue;
+      if (data.length > 0) each(data.join('\n'), name || 'message');
       data = [];
+      name = '';
     }
   }
 }

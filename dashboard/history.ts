@@ -1,4 +1,4 @@
-/** What the charts draw: the points that the exchange keeps, and those that it has pushed since (PROTOCOL.md, part 6: additions). */
+/** What the charts draw: the points that the exchange keeps, and those that it has pushed since (`/api/history`, in the README). */
 
 /**
  * Seconds since the epoch, by the exchange's clock, at the end of the point; messages a second, on average and in the best second; the

@@ -3,6 +3,7 @@
  * environment and of `.env`. A bad value stops the start with one line that names the setting, what it got and what it takes.
  */
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { parseEnv } from 'node:util';
 import { DEFAULT_LIMITS, type Limits, type Policy } from './exchange/limits.ts';
 
@@ -67,7 +68,10 @@ const HOST_ENTRY = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?$/;
 const ORIGIN_ENTRY = /^[a-z][a-z0-9+.-]*:\/\/(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:\d{1,5})?$/;
 
 const SETTINGS = {
-  HOST: text('127.0.0.1', 'an IP address', 'the address to listen on'),
+  HOST: {
+    ...text('127.0.0.1', 'an IP address, or localhost', 'the address to listen on'),
+    read: (value: string) => (isIP(value) !== 0 || value.toLowerCase() === 'localhost' ? value : undefined),
+  },
   PORT: whole(8082, 0, 65_535, 'the port to listen on; 0: any free one'),
   DATA_DIR: text('./data', 'a folder, or memory', 'where what must survive is kept; memory keeps nothing'),
   ADMIN_PASSWORD: text(
@@ -95,7 +99,13 @@ const SETTINGS = {
   LOG_LEVEL: oneOf(['debug', 'info', 'warn', 'error', 'silent'], 'info', 'the least important entries that are logged'),
   LOG_FORMAT: oneOf(['json', 'pretty'], 'json', 'json lines, or readable ones (the default on a terminal)'),
   LOG_FILE: text('', 'a file', 'the file to which the log goes instead of standard output'),
-  LOG_FILE_BYTES: whole(10_485_760, 0, 2 ** 40, 'bytes after which LOG_FILE is rotated; 0: never'),
+  LOG_FILE_BYTES: whole(
+    10_485_760,
+    0,
+    // To copy it takes a second, in which nothing else happens.
+    2 ** 28,
+    'bytes after which LOG_FILE is rotated; 0: never',
+  ),
   LOG_FILES: whole(5, 1, 1_000, 'log files that are kept: LOG_FILE, and the older LOG_FILE.1 and so on'),
   QUESTIONS_PER_MINUTE: limit(DEFAULT_LIMITS.questionsPerMinute, 'questions a minute for a user'),
   COMMANDS_PER_MINUTE: limit(DEFAULT_LIMITS.commandsPerMinute, 'other commands a minute for a client'),

@@ -95,7 +95,7 @@ main(process.argv.slice(2)).then(
   },
   (error: unknown) => {
     const exitCode = error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : undefined;
-    // A fault of ours keeps its stack; what the operator can mend is one line.
+    // A fault of ours keeps its stack, or is logged by the exchange; what the operator can mend is one line.
     if (exitCode === undefined) throw error;
     const hint = exitCode === EXIT.usage && !(error as Error).message.includes('Try ') ? ` Try ${PROGRAM} --help.` : '';
     process.stderr.write(`${PROGRAM}: ${(error as Error).message}${hint}\n`);

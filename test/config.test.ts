@@ -48,7 +48,15 @@ const anyText = (fallback: string, good: string): Row => [fallback, [[good, good
 
 /** The tables of part 5, without what belongs to the cluster. */
 const SETTINGS: Readonly<Record<SettingName, Row>> = {
-  HOST: anyText('127.0.0.1', '0.0.0.0'),
+  HOST: [
+    '127.0.0.1',
+    [
+      ['0.0.0.0', '0.0.0.0'],
+      ['::1', '::1'],
+      ['localhost', 'localhost'],
+    ],
+    ['example.org', '127.0.0.1:80', '999.1.1.1'],
+  ],
   PORT: [
     8082,
     [
@@ -115,9 +123,9 @@ const SETTINGS: Readonly<Record<SettingName, Row>> = {
     10 * 1024 ** 2,
     [
       ['0', 0],
-      ['1099511627776', 2 ** 40],
+      ['268435456', 2 ** 28],
     ],
-    [...NO_NUMBERS, '1099511627777', '10 MiB'],
+    [...NO_NUMBERS, '268435457', '10 MiB'],
   ],
   LOG_FILES: [
     5,

@@ -362,7 +362,13 @@ export interface Answer {
 export async function httpRequest(
   exchange: { port: number },
   path: string,
-  options: { method?: string; headers?: Record<string, string>; body?: string | Json; localAddress?: string } = {},
+  options: {
+    method?: string;
+    /** Several values: as many lines. */
+    headers?: Record<string, string | string[]>;
+    body?: string | Json;
+    localAddress?: string;
+  } = {},
 ): Promise<Answer> {
   const { method = 'GET', headers = {}, body, localAddress = '127.0.0.1' } = options;
   const sent = nodeRequest({

@@ -10,6 +10,9 @@ const FLUSH_MS = 100;
 const CHUNK_BYTES = 64 * 1024;
 /** A reader of our output that stops reading costs at most this much memory; what comes then is dropped and counted. */
 const WAITING_BYTES_MAX = 16 * 1024 * 1024;
+/** At the end of the process, a reader that has stopped reading is waited for so long. */
+const FLUSH_MS_MAX = 500;
+const NEWLINE = 0x0a;
 
 /** Where lines are gathered. */
 export class Output {
@@ -27,7 +30,7 @@ export class Output {
     this.#flush = flush;
   }
 
-  /** Chunks that were dropped because nobody reads. */
+  /** Lines that were dropped because nobody reads. */
   get dropped(): number {
     return this.#dropped;
   }
@@ -42,7 +45,7 @@ export class Output {
     const bytes = Buffer.byteLength(text);
     if (bytes > CHUNK_BYTES) {
       this.#handOver();
-      this.#attempt(() => this.#write(Buffer.from(text)));
+      this.#hand(Buffer.from(text));
       return;
     }
     this.reserve(bytes);
@@ -52,11 +55,15 @@ export class Output {
   /** Writes all that waits, at once. */
   flush(): void {
     this.#handOver();
-    this.#attempt(this.#flush);
+    try {
+      this.#flush();
+    } catch {
+      // Nobody reads, and the process is about to end.
+    }
   }
 
-  drop(): void {
-    this.#dropped++;
+  drop(chunk: Uint8Array): void {
+    for (const byte of chunk) if (byte === NEWLINE) this.#dropped++;
   }
 
   #handOver(): void {
@@ -65,15 +72,15 @@ export class Output {
     if (this.used === 0) return;
     const chunk = Buffer.from(this.bytes.subarray(0, this.used));
     this.used = 0;
-    this.#attempt(() => this.#write(chunk));
+    this.#hand(chunk);
   }
 
   /** Whoever read our output may be gone: that is no reason to stop serving. What is dropped is counted in the metrics. */
-  #attempt(work: () => void): void {
+  #hand(chunk: Buffer): void {
     try {
-      work();
+      this.#write(chunk);
     } catch {
-      this.drop();
+      this.drop(chunk);
     }
   }
 }
@@ -83,19 +90,30 @@ export class Output {
  * is spared; a pipe or a terminal may make us wait.
  */
 export function standardOutput(): Output {
+  let giveUpAt = Number.POSITIVE_INFINITY;
   const boom = new sonicBoom.SonicBoom({
     fd: 1,
     sync: fstatSync(1).isFile(),
     contentMode: 'buffer',
     maxWrite: 4 * CHUNK_BYTES,
     maxLength: WAITING_BYTES_MAX,
+    // By itself it would try a full pipe for ever, and the process could not end.
+    retryEAGAIN: () => performance.now() < giveUpAt,
   });
   // sonic-boom's types know only strings; in this mode it takes buffers.
   const output = new Output(
     (chunk) => boom.write(chunk as unknown as string),
-    () => boom.flushSync(),
+    () => {
+      giveUpAt = performance.now() + FLUSH_MS_MAX;
+      try {
+        boom.flushSync();
+      } finally {
+        giveUpAt = Number.POSITIVE_INFINITY;
+      }
+    },
   );
-  boom.on('drop', () => output.drop());
-  boom.on('error', () => output.drop());
+  boom.on('drop', (chunk: unknown) => output.drop(chunk as Buffer));
+  // A write that failed: the lines wait, and what does not fit any more is dropped.
+  boom.on('error', () => {});
   return output;
 }

@@ -2,18 +2,18 @@
  * The admin panel's side of the server (protocol part 6): the password, tokens for a session, the log as a list and as a feed. A
  * password is compared in constant time, and five wrong ones in 15 minutes from an address lock that address out, tokens excepted.
  */
-import { createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, OperatorError } from '../config.ts';
 import { AttemptBook } from '../exchange/limits.ts';
 import { LEVELS, type Level } from '../observe/events.ts';
 import type { Log } from '../observe/log.ts';
-import { CODE_ALPHABET } from '../protocol/names.ts';
 import { addressKind, isLoopbackHost } from './address.ts';
 import type { DataFolder } from './data.ts';
 import type { Hosts } from './hosts.ts';
 import { json, type Reply, type Request, type Routes, type Stream } from './http.ts';
+import { randomText } from './random-text.ts';
 
 /** The published default. Good for a try-out on one's own machine, and for nothing else. */
 const TRIAL_PASSWORD = 'magi2024';
@@ -46,16 +46,12 @@ export function adminPassword(config: Config, data: DataFolder): Password {
     throw new OperatorError('ADMIN_PASSWORD and ADMIN_PASSWORD_FILE are both set: keep one of them.');
   if (given !== '') return check(given, 'ADMIN_PASSWORD', config.HOST);
   if (file !== '') return check(readPasswordFile(file), 'ADMIN_PASSWORD_FILE', config.HOST);
-  const text = data.secret('admin-password', makePassword);
+  const text = data.secret('admin-password', () => randomText(MADE_LENGTH));
   const elsewhere =
     data.path === undefined
       ? 'set ADMIN_PASSWORD: DATA_DIR is memory, so the one made for this run was not written down'
       : `the password is in ${join(data.path, 'admin-password')}`;
   return { text, isTrial: false, onTerminal: `the password is ${text}`, elsewhere };
-}
-
-function makePassword(): string {
-  return Array.from({ length: MADE_LENGTH }, () => CODE_ALPHABET[randomInt(CODE_ALPHABET.length)]).join('');
 }
 
 function readPasswordFile(file: string): string {
@@ -110,11 +106,15 @@ export class Admin {
   refusal(request: Request): Reply | undefined {
     const foreign = this.#foreignOrigin(request);
     if (foreign !== undefined) return foreign;
-    const bearer = /^Bearer +(.+)$/i.exec(request.authorization)?.[1];
+    const bearer = bearerOf(request);
     if (bearer === undefined) return unauthorized('Send the token or the password as "Authorization: Bearer …".');
-    const endsAt = this.#tokens.get(this.#hash(bearer).toString('hex'));
-    if (endsAt !== undefined && endsAt > this.#options.clock()) return undefined;
+    if (this.#tokenEnd(bearer) > this.#options.clock()) return undefined;
     return this.#tryPassword(request, bearer);
+  }
+
+  /** In milliseconds since the epoch; 0 for what is no token. */
+  #tokenEnd(bearer: string): number {
+    return this.#tokens.get(this.#hash(bearer).toString('hex')) ?? 0;
   }
 
   tick(now: number): void {
@@ -143,6 +143,9 @@ export class Admin {
   #tryPassword(request: Request, password: string): Reply | undefined {
     const { clock, log } = this.#options;
     const now = clock();
+    // A token that has ended, or is from before a restart, is no guess at the password: who holds one has to be told to log in again.
+    const isToken = /^mgx_[\w-]{43}$/.test(password) && !this.#isPassword(password);
+    if (isToken) return unauthorized('This token has ended. Log in again.');
     const lockedMs = this.#wrong.lockedMs(request.address, WRONG_PASSWORDS_MAX, now);
     if (lockedMs > 0) {
       const seconds = Math.ceil(lockedMs / 1000);
@@ -152,10 +155,8 @@ export class Admin {
         { 'Retry-After': String(seconds) },
       );
     }
-    const isRight = timingSafeEqual(this.#hash(password), this.#passwordHash);
+    const isRight = this.#isPassword(password);
     if (isRight && !(this.#options.password.isTrial && request.isForwarded)) return undefined;
-    // A token that has ended, or is from before a restart, is no guess at the password.
-    if (!isRight && /^mgx_[\w-]{43}$/.test(password)) return unauthorized('This token has ended. Log in again.');
     const locked = this.#wrong.fail(request.address, WRONG_PASSWORDS_MAX, now);
     log.entry('admin_refused', now, { address: addressKind(request.address), locked });
     return unauthorized(
@@ -166,24 +167,27 @@ export class Admin {
   #logs(request: Request): Reply | Stream {
     const refused = this.refusal(request);
     if (refused !== undefined) return refused;
-    const level = (request.query.get('level') ?? 'debug').toLowerCase() as Level;
+    const level = (request.query.get('level') || 'debug').toLowerCase() as Level;
     if (!LEVELS.includes(level)) return json(400, { error: `"level" takes ${LEVELS.join(', ')}.` });
     const since = Number(request.query.get('since') ?? 0);
     if (!Number.isFinite(since)) return json(400, { error: '"since" takes milliseconds since the epoch.' });
-    if (request.accept.includes('text/event-stream')) return this.#feed(since, level);
+    if (request.accept.includes('text/event-stream')) {
+      const bearer = bearerOf(request) ?? '';
+      return this.#feed(since, level, this.#tokenEnd(bearer) || Number.POSITIVE_INFINITY);
+    }
     const { log, clock } = this.#options;
     const body = `{"logs":[${log.recent(since, level).join(',')}],"now":${clock()}}`;
     return { status: 200, headers: { 'Content-Type': 'application/json; charset=utf-8' }, body };
   }
 
-  /** The kept entries at once, then each as it happens, as server-sent events. */
-  #feed(since: number, level: Level): Reply | Stream {
+  /** The kept entries at once, then each as it happens, as server-sent events, until the token ends by which it was asked for. */
+  #feed(since: number, level: Level, until: number): Reply | Stream {
     if (this.#feeds >= FEEDS_MAX) return json(503, { error: 'Too many log feeds are open. Close one of them.' });
-    const { log } = this.#options;
+    const { log, clock } = this.#options;
     const rankMin = LEVELS.indexOf(level);
     return {
       headers: { 'Content-Type': 'text/event-stream; charset=utf-8' },
-      open: (write) => {
+      open: (write, close) => {
         this.#feeds++;
         let waiting: string[] = [];
         let skipped = 0;
@@ -194,6 +198,11 @@ export class Admin {
           else skipped++;
         });
         const beat = () => {
+          if (clock() >= until) {
+            close();
+            end();
+            return;
+          }
           silentBeats = waiting.length > 0 ? 0 : silentBeats + 1;
           let text = waiting.map((line) => `data: ${line}\n\n`).join('');
           if (skipped > 0) text += `event: skipped\ndata: ${skipped}\n\n`;
@@ -228,6 +237,10 @@ export class Admin {
     return json(403, { success: false, error: 'This Origin is not allowed. See ALLOWED_ORIGINS.' });
   }
 
+  #isPassword(text: string): boolean {
+    return timingSafeEqual(this.#hash(text), this.#passwordHash);
+  }
+
   #hash(secret: string): Buffer {
     return createHmac('sha256', this.#hashKey).update(secret).digest();
   }
@@ -238,6 +251,10 @@ export class Admin {
       return;
     }
   }
+}
+
+function bearerOf({ authorization }: Request): string | undefined {
+  return /^Bearer +(.+)$/i.exec(authorization)?.[1];
 }
 
 function unauthorized(error: string): Reply {

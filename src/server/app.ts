@@ -2,15 +2,7 @@
 import { OperatorError } from '../config.ts';
 import type { Exchange } from '../exchange/exchange.ts';
 import type { Hosts } from './hosts.ts';
-import {
-  type HttpOptions,
-  isForwardedOtherwise,
-  json,
-  type Reply,
-  requestAddress,
-  serveHttp,
-  writeReply,
-} from './http.ts';
+import { type HttpOptions, isForwarded, json, type Reply, requestAddress, serveHttp, writeReply } from './http.ts';
 import type { Live } from './live.ts';
 import type { Sockets } from './socket.ts';
 import type { Tls } from './tls.ts';
@@ -86,7 +78,7 @@ function serveSockets(app: TemplatedApp, options: AppOptions): void {
 function upgradeIf(options: AppOptions, admits: (address: string) => boolean) {
   return (res: HttpResponse, req: HttpRequest, context: us_socket_context_t): void => {
     try {
-      if (req.getHeader('x-forwarded-for') !== '' || isForwardedOtherwise(req)) options.onForwarded();
+      if (isForwarded(req)) options.onForwarded();
       const address = requestAddress(res, req, options.proxies);
       const refusal = refuse(options.hosts(), req, options.isDraining(), () => admits(address));
       if (refusal !== undefined) {

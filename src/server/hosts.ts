@@ -20,7 +20,7 @@ export class Hosts {
     if (publicHosts.length > 0) this.#hosts = new Set(publicHosts.map(plain));
     else if (isLoopbackHost(host))
       this.#hosts = new Set(
-        ['localhost', '127.0.0.1', '[::1]', host.toLowerCase()].flatMap((name) =>
+        ['localhost', '127.0.0.1', '[::1]', host.includes(':') ? `[${host}]` : host.toLowerCase()].flatMap((name) =>
           ports.map((port) => plain(`${name}:${port}`)),
         ),
       );

@@ -29,11 +29,11 @@ export interface Reply {
   readonly body: string | Uint8Array;
 }
 
-/** A reply without an end. `open` is called once, with `write` (false: the reader is gone or too slow, and the stream is over); it
- * returns what to do when the reader goes. */
+/** A reply that goes on. `open` is called once, with `write` (false: the reader is gone or too slow, and the stream is over) and `end`, after
+ * which nothing is written; it returns what to do when the reader goes. */
 export interface Stream {
   readonly headers: Readonly<Record<string, string>>;
-  readonly open: (write: (text: string) => boolean) => () => void;
+  readonly open: (write: (text: string) => boolean, end: () => void) => () => void;
 }
 
 export type Handler = (request: Request) => Reply | Stream | Promise<Reply | Stream>;
@@ -148,9 +148,8 @@ function find({ routes, hosts }: HttpOptions, { method, path, host }: Request): 
 }
 
 function readRequest(res: HttpResponse, req: HttpRequest, options: HttpOptions): Request {
-  const forwardedFor = req.getHeader('x-forwarded-for');
-  const isForwarded = forwardedFor !== '' || isForwardedOtherwise(req);
-  if (isForwarded) options.onForwarded();
+  const forwarded = isForwarded(req);
+  if (forwarded) options.onForwarded();
   return {
     method: req.getMethod().toUpperCase(),
     path: req.getUrl(),
@@ -160,24 +159,34 @@ function readRequest(res: HttpResponse, req: HttpRequest, options: HttpOptions):
     authorization: req.getHeader('authorization'),
     accept: req.getHeader('accept'),
     acceptEncoding: req.getHeader('accept-encoding'),
-    isForwarded,
+    isForwarded: forwarded,
     address: requestAddress(res, req, options.proxies),
     body: '',
   };
 }
 
-export function isForwardedOtherwise(req: HttpRequest): boolean {
-  return ['forwarded', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'].some(
-    (name) => req.getHeader(name) !== '',
-  );
+const FORWARDED = ['x-forwarded-for', 'forwarded', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via'];
+
+/** Whether a proxy says that it passes this on for somebody. */
+export function isForwarded(req: HttpRequest): boolean {
+  return FORWARDED.some((name) => req.getHeader(name) !== '');
 }
 
 export function requestAddress(res: HttpResponse, req: HttpRequest, proxies: number): string {
   return clientAddress(
     addressOfBytes(new Uint8Array(res.getRemoteAddress())),
-    req.getHeader('x-forwarded-for'),
+    proxies === 0 ? '' : forwardedFor(req),
     proxies,
   );
+}
+
+/** All lines of that name: some proxies add one of their own to the client's, and `getHeader` gives only the first. */
+function forwardedFor(req: HttpRequest): string {
+  const lines: string[] = [];
+  req.forEach((name, value) => {
+    if (name === 'x-forwarded-for') lines.push(value);
+  });
+  return lines.join(',');
 }
 
 /** Calls back with the text of the body, or undefined when it is too long. Not called when the request is aborted. */
@@ -214,21 +223,29 @@ function stream(res: HttpResponse, { headers, open }: Stream, isAborted: () => b
   writeHead(res, 200, headers);
   let waiting = '';
   let isFull = false;
+  let isOver = false;
   res.onWritable(() => {
     const text = waiting;
     waiting = '';
-    isFull = text !== '' && !res.write(text);
+    isFull = text !== '' && !isOver && !res.write(text);
     return true;
   });
-  return open((text) => {
-    if (isAborted()) return false;
+  const write = (text: string) => {
+    if (isAborted() || isOver) return false;
     if (isFull) waiting += text;
     else
       res.cork(() => {
         isFull = !res.write(text);
       });
     if (waiting.length <= STREAM_WAITING_MAX) return true;
+    isOver = true;
     res.close();
     return false;
-  });
+  };
+  const end = () => {
+    if (isAborted() || isOver) return;
+    isOver = true;
+    res.cork(() => res.end(waiting));
+  };
+  return open(write, end);
 }

@@ -54,7 +54,17 @@ function cacheFolders(): string[] {
   const { XDG_CACHE_HOME } = process.env;
   if (XDG_CACHE_HOME !== undefined && XDG_CACHE_HOME !== '') return [join(XDG_CACHE_HOME, 'magi-exchange')];
   const shared = `magi-exchange-${process.getuid?.() ?? userInfo().username}`;
-  return [join(homedir(), '.cache', 'magi-exchange'), join(tmpdir(), shared)];
+  const home = homeFolder();
+  return [...(home === undefined ? [] : [join(home, '.cache', 'magi-exchange')]), join(tmpdir(), shared)];
+}
+
+/** None: this user is not known to the system, as in a container that runs under any number. */
+function homeFolder(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    return undefined;
+  }
 }
 
 function isIntact(file: string, sha256: string): boolean {

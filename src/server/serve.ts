@@ -9,7 +9,7 @@ import { Counts, metrics } from '../observe/metrics.ts';
 import { describe, observer } from '../observe/observer.ts';
 import { type Output, standardOutput } from '../observe/output.ts';
 import { Stats } from '../observe/stats.ts';
-import { CODE_ALPHABET, CODE_LENGTH } from '../protocol/names.ts';
+import { CODE_LENGTH } from '../protocol/names.ts';
 import { addressKind, isLoopbackHost } from './address.ts';
 import { Admin, adminPassword, type Password } from './admin.ts';
 import type { AppOptions } from './app.ts';
@@ -20,6 +20,7 @@ import { announce, listenAll } from './listeners.ts';
 import { Live } from './live.ts';
 import { Notices } from './notices.ts';
 import { loadPage } from './page.ts';
+import { randomText } from './random-text.ts';
 import { publicRoutes } from './routes.ts';
 import { handleSignals, type Running } from './signals.ts';
 import { Sockets } from './socket.ts';
@@ -98,7 +99,11 @@ function start({ config, version, data, password, tagKey, log, output }: Parts):
       wire: sockets.wire,
       store,
       observer: observer({ log, counts, stats: () => stats, tagKey, addressKind }),
-      chance: { id: randomUUID, code: randomCode, challenge: () => randomBytes(32).toString('base64url') },
+      chance: {
+        id: randomUUID,
+        code: () => randomText(CODE_LENGTH),
+        challenge: () => randomBytes(32).toString('base64url'),
+      },
       keys: { verify: verifyEd25519, hosts: () => hosts.authorities },
       clock,
     },
@@ -212,8 +217,4 @@ function everySecond(run: () => void): () => void {
   };
   next();
   return () => clearTimeout(timer);
-}
-
-function randomCode(): string {
-  return Array.from({ length: CODE_LENGTH }, () => CODE_ALPHABET[randomInt(CODE_ALPHABET.length)]).join('');
 }

@@ -7,6 +7,8 @@ import type { Output } from '../observe/output.ts';
 const DRAIN_NOTICE_MS = 1_000;
 /** One Ctrl-C may arrive twice: from the terminal and passed on by npm. */
 const SAME_SIGNAL_MS = 500;
+/** EX_SOFTWARE of sysexits.h. */
+const EXIT_FAULT = 70;
 
 export interface Running {
   readonly clients: () => number;
@@ -48,8 +50,11 @@ export function handleSignals(running: () => Running | undefined, log: Log, outp
   process.on('SIGINT', onSignal);
   process.on('uncaughtException', (error) => {
     // A state that nobody foresaw: what is acknowledged is safe elsewhere, so starting afresh is the honest way on.
-    log.entry('fault', clock(), { where: 'uncaught', ...describe(error) });
+    const fault = describe(error);
+    log.entry('fault', clock(), { where: 'uncaught', ...fault });
     output.flush();
-    process.exit(70);
+    // Also for who logs nothing, or elsewhere. Its text may quote a client.
+    process.stderr.write(`magi-exchange: a fault of its own: ${Object.values(fault).join(' at ')}\n`);
+    process.exit(EXIT_FAULT);
   });
 }

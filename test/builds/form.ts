@@ -136,6 +136,15 @@ export function addFormTests(test: ReturnType<typeof suite>, program: () => read
     assert.match(readdirSync(temporary).join(), /^magi-exchange-/);
   });
 
+  test('a user whom the system does not know has no home: the temporary folder will do', async () => {
+    const temporary = temporaryFolder();
+    const settings = Object.entries({ ...SERVING, TMPDIR: temporary }).map(([name, value]) => `${name}=${value}`);
+    const unknown = ['unshare', '--user', '--map-user=54321', '--map-group=54321', 'env', '-i', ...settings];
+    const exchange = await startExchange(PATH, [...unknown, ...program()]);
+    assert.is(await exchange.stop(), 0);
+    assert.equal(readdirSync(temporary), ['magi-exchange-54321']);
+  });
+
   test('a second exchange on the same port fails with one line', async () => {
     const cache = join(temporaryFolder(), 'cache');
     mkdirSync(cache, { mode: 0o700 });

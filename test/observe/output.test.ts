@@ -89,12 +89,12 @@ test('when nobody reads, what is dropped is counted, and nothing is thrown', () 
   };
   const output = new Output(broken, () => {});
   for (let n = 1; n <= 3; n++) {
-    output.write('a line');
+    output.write('a line\nand another\n');
     output.flush();
-    assert.is(output.dropped, n);
+    assert.is(output.dropped, 2 * n);
   }
-  output.write('x'.repeat(CHUNK + 1));
-  assert.is(output.dropped, 4);
+  output.write(`${'x'.repeat(CHUNK + 1)}\n`);
+  assert.is(output.dropped, 7);
   new Output(() => {}, broken).flush();
 });
 

@@ -135,6 +135,7 @@ test('the logs can be read from a moment on, and by level; the newest is last', 
 
     const errors = entriesOf(await logs(exchange, PASSWORD, '?level=error'));
     assert.ok(errors.every(({ level }) => level === 'error'));
+    assert.equal(entriesOf(await logs(exchange, PASSWORD, '?since=0&level=')).slice(0, first.length), first);
     const infos = entriesOf(await logs(exchange, PASSWORD, '?level=info'));
     assert.ok(infos.some(({ level }) => level === 'info'));
     assert.ok((await logs(exchange, PASSWORD, '?since=yesterday&level=loud')).status < 500);
@@ -203,6 +204,8 @@ test('five wrong passwords lock the address on every admin route, while tokens s
       assert.ok(seconds > 0 && seconds <= 15 * 60, `Retry-After ${answer.headers['retry-after']}`);
     }
     entriesOf(await logs(exchange, token));
+    const ended = await logs(exchange, `mgx_${'x'.repeat(43)}`);
+    assert.is(ended.status, 401, 'who holds a token that has ended has to be told to log in');
     assert.is((await verify(exchange, { password: PASSWORD }, {}, '127.0.0.2')).status, 200);
   });
 });

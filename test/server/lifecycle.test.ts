@@ -99,7 +99,9 @@ test('a second exchange on the same port is told so in one line, and the first i
 const BAD: [string, string][] = [
   ...['http', '-1', '65536', '80.5'].map((value): [string, string] => ['PORT', value]),
   ...['ten', '-1', 'Infinity'].map((value): [string, string] => ['QUESTIONS_PER_MINUTE', value]),
+  ...['not-an-address', '127.0.0.1:80', '999.1.1.1'].map((value): [string, string] => ['HOST', value]),
   ['WRONG_CODES_PER_ADDRESS', 'many'],
+  ['LOG_FILE_BYTES', '1000000000'],
   ['CLIENTS_PER_ADDRESS', '-5'],
   ['BACKPRESSURE_BYTES', '1 MiB'],
   ['INVITE_MINUTES', '1441'],

@@ -14,6 +14,7 @@ import {
   suite,
   TestClient,
   temporaryFolder,
+  UNLIMITED,
   withExchange,
   within,
 } from '../harness.ts';
@@ -236,6 +237,20 @@ test('LOG_FORMAT=pretty writes the readable form, one line an entry', async () =
   for (const line of printed.trimEnd().split('\n')) {
     assert.match(line, /^\S+ \[\d\d:\d\d:\d\d\.\d{3}\] [A-Z]+: \S.*$/u);
   }
+});
+
+test('who stops reading the log does not keep the exchange from ending', async () => {
+  const exchange = await startExchange({ ...UNLIMITED, LOG_LEVEL: 'debug' });
+  const [ada, grace] = await TestClient.pair(exchange, 'ada', 'grace');
+  exchange.process.stdout?.pause().removeAllListeners();
+  // More than a pipe and both of its ends hold.
+  for (let n = 0; n < 5_000; n++) {
+    ada.send({ type: 'ask', content: 'x' });
+    if (n % 100 === 0) await grace.next('question');
+  }
+  const answered = await httpRequest(exchange, '/healthz');
+  assert.is(answered.status, 200, 'it goes on serving');
+  assert.is(await exchange.stop(), 0);
 });
 
 test.run();

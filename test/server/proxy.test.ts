@@ -62,6 +62,18 @@ test('the lock of the admin routes is counted by the same address', async () => 
   });
 });
 
+test('a proxy that adds a line of its own is heard, not the line that the client wrote', async () => {
+  await withExchange({ TRUST_PROXY: '1', ADMIN_PASSWORD: 'correct horse battery staple' }, async (exchange) => {
+    const verify = async (password: string, own: string, forwarded: string) => {
+      const headers = { 'X-Forwarded-For': [own, forwarded] };
+      return (await httpRequest(exchange, '/api/admin/verify', { method: 'POST', headers, body: { password } })).status;
+    };
+    for (let n = 0; n < 5; n += 1) assert.is(await verify('wrong', n === 0 ? '' : `10.0.0.${n}`, '203.0.113.1'), 401);
+    assert.is(await verify('correct horse battery staple', '10.0.0.9', '203.0.113.1'), 429);
+    assert.is(await verify('correct horse battery staple', '10.0.0.1', '203.0.113.2'), 200);
+  });
+});
+
 test('without TRUST_PROXY the header changes nothing and is warned of once', async () => {
   await withExchange(ONE_GUESS, async (exchange) => {
     const warnings = () =>
