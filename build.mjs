@@ -5,6 +5,7 @@
  *   start          builds what is stale and serves          check   what CI checks besides the tests
  *   build          dist/magi-exchange.mjs                   bench   the benchmarks
  *   test [PART…]   the tests whose path holds a PART        demo    a first conversation, in a second terminal
+ *   demo:bridge    two assistants and all that can happen between them, in one terminal, see test/bridge/demo.ts
  *   sim            the simulator: --seeds N, --seed S, --trace, --bugs
  *   torture        kills the exchange under load, again and again: --cycles N --seed S, see test/torture/run.ts
  *
@@ -205,6 +206,11 @@ const COMMANDS = {
   async demo(args) {
     await buildIfStale();
     await runProgram(BUNDLE, ['demo', ...args]);
+  },
+  async 'demo:bridge'(args) {
+    readFlags(args, []);
+    await buildIfStale();
+    await runProgram(join(ROOT, 'test/bridge/demo.ts'), args);
   },
   async build(args) {
     report(await buildAsked(readFlags(args, ['--target', '--binary', '--into'])));

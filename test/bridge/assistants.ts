@@ -32,6 +32,8 @@ export interface Options {
   /** How the assistant introduces itself. */
   readonly name?: string;
   readonly args?: readonly string[];
+  /** The file that is the bridge. Default: the sources. */
+  readonly program?: string;
   /** Of the bridge: more of its environment, or other values. */
   readonly env?: Readonly<Record<string, string>>;
   /** Where a bridge listens that was started before; else one is started and spoken to over stdio. */
@@ -103,7 +105,7 @@ interface Hands {
 
 export async function assistant(options: Options): Promise<Assistant> {
   const { generation = 'legacy', url, username, home, owner, name = 'claude-code', args = [], env = {} } = options;
-  const { wakeTimes, pushed } = options;
+  const { program = MAIN, wakeTimes, pushed } = options;
   const events: Assistant['events'] = [];
   const asked: string[] = [];
   const hands: Hands = {
@@ -112,7 +114,7 @@ export async function assistant(options: Options): Promise<Assistant> {
       command: process.execPath,
       args: [
         '--disable-warning=ExperimentalWarning',
-        ...(wakeTimes === undefined ? [MAIN, 'bridge', ...args] : [QUICK]),
+        ...(wakeTimes === undefined ? [program, 'bridge', ...args] : [QUICK]),
       ],
       env: {
         PATH: process.env.PATH ?? '',

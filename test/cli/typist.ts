@@ -15,7 +15,7 @@ import {
 } from '../harness.ts';
 
 /** The one file, as people have it: it starts in a quarter of the time that the sources take. */
-const PROGRAM = join(ROOT, 'dist/magi-exchange.mjs');
+export const PROGRAM = join(ROOT, 'dist/magi-exchange.mjs');
 
 export interface Ended {
   readonly code: number | null;
@@ -81,9 +81,11 @@ export async function startKeeping(env: Record<string, string> = {}): Promise<Ex
 export class Typist {
   readonly home: string;
   readonly env: Record<string, string>;
+  readonly #columns: number;
 
-  /** Without a `home`, a new folder. `more`: further settings. */
-  constructor(exchange: { url: string }, username: string, more: Record<string, string> = {}) {
+  /** Without a `home`, a new folder. `more`: further settings. `columns`: of the terminal. */
+  constructor(exchange: { url: string }, username: string, more: Record<string, string> = {}, columns = 80) {
+    this.#columns = columns;
     this.home = more.MAGI_HOME ?? join(temporaryFolder(), 'home');
     const { PATH = '', NODE_V8_COVERAGE } = process.env;
     this.env = {
@@ -100,7 +102,7 @@ export class Typist {
 
   /** The same person with other settings. */
   with(more: Record<string, string>): Typist {
-    return new Typist({ url: '' }, '', { ...this.env, ...more });
+    return new Typist({ url: '' }, '', { ...this.env, ...more }, this.#columns);
   }
 
   /** In a pipe; its standard input stays open. */
@@ -148,10 +150,14 @@ export class Typist {
     return ended.stderr;
   }
 
-  /** At a terminal of 80 columns, which script(1) of util-linux makes. Everything comes on its one screen: `stdout`. */
+  /** At a terminal, which script(1) of util-linux makes. Everything comes on its one screen: `stdout`. */
   terminal(...args: string[]): Running {
     const command = [process.execPath, PROGRAM, ...args].map(quoted).join(' ');
-    return new Running('script', ['-qefc', `stty cols 80 rows 24; exec ${command}`, '/dev/null'], this.env);
+    return new Running(
+      'script',
+      ['-qefc', `stty cols ${this.#columns} rows 24; exec ${command}`, '/dev/null'],
+      this.env,
+    );
   }
 
   /** At a terminal, to its end: each time that something is asked, the next line is typed. */

@@ -88,7 +88,7 @@ export class Victim {
  * A port that is free now. Not one that the system gives out by itself: while the exchange is down, one of those who dial it may be given
  * its port as their own, and is then connected to itself.
  */
-export async function freePort(chance: Chance): Promise<number> {
+export async function freePort(chance: Pick<Chance, 'below'>): Promise<number> {
   for (;;) {
     const port = 20_000 + chance.below(10_000);
     const probe = createServer().listen(port, '127.0.0.1');
