@@ -104,9 +104,9 @@ export class Bridge {
     const isHere = this.client.isIdentified;
     const lines = [
       `You are ${visibleName(this.client.username)}, ${isHere ? 'connected to the exchange' : 'not connected to the exchange just now; what you send is kept and goes out later'}.`,
-      `${this.client.friends().length} friends. ${questions} questions and ${answers} answers wait; ${all.unsent} messages are on their way.`,
+      `You have ${plural(this.client.friends().length, 'friend')}. In your inbox: ${plural(questions, 'question')} and ${plural(answers, 'answer')}; still to be sent: ${plural(all.unsent, 'message')}.`,
       ...(held > 0 ? [`${held} more are held back until your owner has looked at who sent them (magi friends).`] : []),
-      ...(drafts.length > 0 ? [`${drafts.length} drafts wait for your owner (magi approve).`] : []),
+      ...(drafts.length > 0 ? [`${plural(drafts.length, 'draft')} for your owner to look at (magi approve).`] : []),
     ];
     return {
       text: lines.join('\n'),
