@@ -7,6 +7,7 @@ import { MagiError } from '../client/errors.ts';
 import { called, candidates } from '../client/friend-names.ts';
 import { type Friend, fingerprintOf } from '../client/friends.ts';
 import type { Asked } from '../client/options.ts';
+import { Question } from '../client/question.ts';
 import { wakeSentence } from '../client/wakes.ts';
 import { visibleName } from '../protocol/visible.ts';
 import { type Reason, reasonsToAsk } from './decision.ts';
@@ -152,10 +153,11 @@ export class Bridge {
     }
   }
 
-  async sendAnswer({ number, from }: Entry, text: string): Promise<Said> {
-    const status = await (await this.client.question(`#${number}`)).answer(text);
-    await this.outgoing.pausesNow(from);
-    return sentAnswer(this.#nameOf(from), status);
+  /** Whoever was shown the question has taken it on; the commit of the answer looks whether nobody else has since. */
+  async sendAnswer(question: Entry, text: string): Promise<Said> {
+    const status = await new Question(question, this.client.session).answer(text);
+    await this.outgoing.pausesNow(question.from);
+    return sentAnswer(this.#nameOf(question.from), status);
   }
 
   /** The owner has agreed to what they were shown. */
@@ -167,10 +169,10 @@ export class Bridge {
     return sentAnswer(this.#nameOf(found.to), await asked.sent);
   }
 
-  async decline({ number, from }: Entry, reason: string): Promise<Said> {
-    await (await this.client.question(`#${number}`)).decline(reason);
-    await this.outgoing.pausesNow(from);
-    return { text: `${this.#nameOf(from)} was told that there will be no answer.`, data: { status: 'ok' } };
+  async decline(question: Entry, reason: string): Promise<Said> {
+    await new Question(question, this.client.session).decline(reason);
+    await this.outgoing.pausesNow(question.from);
+    return { text: `${this.#nameOf(question.from)} was told that there will be no answer.`, data: { status: 'ok' } };
   }
 
   /** The answer to a question that is open already, or that it will come later. */

@@ -53,7 +53,7 @@ export class Inbox {
     const content = message.type === 'receipt' ? (message.reason ?? '') : message.content;
     const state: State = message.type === 'question' ? 'open' : news === '' || FINAL.has(news) ? 'unread' : 'read';
     const isGuests = message.deliveryId === undefined;
-    return this.#database.write(() => {
+    const put = () => {
       if (isGuests && this.#guests.isHeardElsewhere(friend, message.type, content, now)) return undefined;
       let { id = madeUpId() } = message;
       // A repeat must not use up a number: people type them.
@@ -73,7 +73,9 @@ export class Inbox {
       if (state === 'unread') this.#settleQuestion(message.from, news === '' ? replyTo : id, news || 'answered');
       if (news === 'delivered') this.#handedOut(message.from, id);
       return entry;
-    });
+    };
+    // That a question was looked at may be forgotten when the power fails, and often comes just before the answer.
+    return news === 'read' ? this.#database.note(put) : this.#database.write(put);
   }
 
   #handedOut(to: string, id: string): void {

@@ -71,7 +71,7 @@ const MIGRATIONS = [
   ) STRICT;
   CREATE INDEX sent_state ON sent (state, number) WHERE state IN ('waiting', 'draft');
   CREATE INDEX sent_awaited ON sent (waits_until) WHERE waits_until > 0;
-  CREATE INDEX sent_friend ON sent (friend, number);
+  CREATE INDEX sent_friend ON sent (friend, at);
   CREATE TABLE hooks (
     session TEXT PRIMARY KEY,
     process TEXT NOT NULL,
