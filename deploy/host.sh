@@ -222,8 +222,13 @@ activate() {
   ln "$DIR/runtime/$RUNTIME" "$release/node"
   make_account
   make_folders
-  if [ "$KIND" = root ]; then chgrp "$SERVICE" "$release/.env"; fi
-  chmod 640 "$release/.env"
+  # The group of an account that we have made has nobody else in it; that of a user may be everybody's.
+  if [ "$KIND" = root ]; then
+    chgrp "$SERVICE" "$release/.env"
+    chmod 640 "$release/.env"
+  else
+    chmod 600 "$release/.env"
+  fi
   write_unit "$release"
   before=$(current)
   printf '%s' "$before" >"$release/before"
