@@ -3,9 +3,8 @@
  * character that any shell, ssh or systemd reads otherwise than it stands there. Prints them as NAME=value lines for deploy.sh, or with
  * `release FILE` writes what of `.env` is the exchange's, for the host.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
-import { OperatorError, readConfig } from '../src/config.ts';
+import { writeFileSync } from 'node:fs';
+import { OperatorError, readConfig, readDotEnv } from '../src/config.ts';
 
 interface Setting {
   readonly takes: string;
@@ -39,16 +38,6 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
 
 /** The exchange's own settings that may name a file or folder on the host. */
 const PATHS = ['ADMIN_PASSWORD_FILE', 'TLS_CERT', 'TLS_KEY'] as const;
-
-function readDotEnv(): Record<string, string> {
-  try {
-    return parseEnv(readFileSync('.env', 'utf8').replace(/^\uFEFF/, '')) as Record<string, string>;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return {};
-    throw new OperatorError(`.env cannot be read (${code}): make it readable.`);
-  }
-}
 
 /** Throws OperatorError. */
 function deployment(file: Record<string, string>): Record<string, string> {
