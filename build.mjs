@@ -17,6 +17,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { magiNode, ROOT } from './src/build/bundle.mjs';
@@ -40,7 +41,13 @@ function runOn(node) {
   // A Ctrl-C reaches the child by itself, since it shares the terminal; what is sent to us alone is passed on.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
-  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
+  child.on('error', ({ code }) =>
+    fail(
+      `${node} does not start (${code}): it takes a system with glibc, which Alpine has not, and a folder that is not mounted noexec.`,
+      78,
+    ),
+  );
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
 // --- build -------------------------------------------------------------------------------------------------------------------
