@@ -204,6 +204,12 @@ async function runProgram(file, args) {
   await import(pathToFileURL(file).href);
 }
 
+/** The list at the head of this file. */
+function commandList() {
+  const [, list] = /^\/\*\*\r?\n(.*?)^ \*\/$/ms.exec(readFileSync(fileURLToPath(import.meta.url), 'utf8'));
+  return list.replaceAll(/^ \* ?/gm, '');
+}
+
 const COMMANDS = {
   async start(args) {
     await buildIfStale();
@@ -251,9 +257,18 @@ const COMMANDS = {
     await buildIfStale();
     await runProgram(join(ROOT, 'test/torture/run.ts'), args);
   },
+  '--help'(args) {
+    readFlags(args, []);
+    process.stdout.write(commandList());
+  },
 };
 
-async function main([command = '--help', ...args]) {
+async function main([command, ...args]) {
+  if (command === undefined) {
+    // A script that has lost its command is to notice.
+    process.stderr.write(commandList());
+    process.exit(EXIT_USAGE);
+  }
   if (!Object.keys(COMMANDS).includes(command))
     fail(`there is no command ${JSON.stringify(command)}: it takes ${Object.keys(COMMANDS).join(', ')}.`, EXIT_USAGE);
   await COMMANDS[command](args);
