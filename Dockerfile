@@ -4,7 +4,7 @@
 #   docker run -d --name magi --stop-timeout 20 -p 8082:8082 -v magi-data:/data -e PUBLIC_HOSTS=magi.example.org:8082 magi-exchange
 #
 # It runs as well with --read-only --cap-drop ALL --security-opt no-new-privileges. The admin's password is ADMIN_PASSWORD, or the one in
-# /data/admin-password: docker cp magi:/data/admin-password -
+# /data/admin-password: docker cp magi:/data/admin-password - | tar -xOf -
 
 # --- the build: any Node will do, since the pinned one comes with the dependencies ---
 FROM node:22-bookworm-slim AS build

@@ -18,6 +18,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { magiNode, ROOT } from './src/build/bundle.mjs';
@@ -41,7 +42,13 @@ function runOn(node) {
   // A Ctrl-C reaches the child by itself, since it shares the terminal; what is sent to us alone is passed on.
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
-  child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));
+  child.on('error', ({ code }) =>
+    fail(
+      `${node} does not start (${code}): it takes a system with glibc, which Alpine has not, and a folder that is not mounted noexec.`,
+      78,
+    ),
+  );
+  child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
 }
 
 // --- build -------------------------------------------------------------------------------------------------------------------
@@ -198,6 +205,12 @@ async function runProgram(file, args) {
   await import(pathToFileURL(file).href);
 }
 
+/** The list at the head of this file. */
+function commandList() {
+  const [, list] = /^\/\*\*\r?\n(.*?)^ \*\/$/ms.exec(readFileSync(fileURLToPath(import.meta.url), 'utf8'));
+  return list.replaceAll(/^ \* ?/gm, '');
+}
+
 const COMMANDS = {
   async start(args) {
     await buildIfStale();
@@ -250,9 +263,18 @@ const COMMANDS = {
     await buildIfStale();
     await runProgram(join(ROOT, 'test/torture/run.ts'), args);
   },
+  '--help'(args) {
+    readFlags(args, []);
+    process.stdout.write(commandList());
+  },
 };
 
-async function main([command = '--help', ...args]) {
+async function main([command, ...args]) {
+  if (command === undefined) {
+    // A script that has lost its command is to notice.
+    process.stderr.write(commandList());
+    process.exit(EXIT_USAGE);
+  }
   if (!Object.keys(COMMANDS).includes(command))
     fail(`there is no command ${JSON.stringify(command)}: it takes ${Object.keys(COMMANDS).join(', ')}.`, EXIT_USAGE);
   await COMMANDS[command](args);

@@ -9,6 +9,8 @@
 # KEEP_RELEASES (5); SSH_CONFIG, another ssh configuration. What else of .env is the exchange's goes to the host with the release.
 # Exit: 0 deployed, 1 not deployed, 2 a command line that it does not know, 78 a setting that does not work.
 set -euo pipefail
+# The service is to read what is copied, whatever others may read here. What is secret says so itself.
+umask 022
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 dry_run=no
@@ -140,9 +142,9 @@ if [ "$dry_run" = no ]; then
   cp "$bundle" deploy/host.sh deploy/system.service deploy/user.service "$work/release"
   "$node" --disable-warning=ExperimentalWarning deploy/settings.ts release "$work/release/.env"
   COPYFILE_DISABLE=1 tar -C "$work/release" -cf - . |
-    on_host "mkdir '$place' && chmod 755 '$place' && tar -C '$place' -xf -" || fail 'it cannot be copied, see above. The host is as it was.'
+    on_host "mkdir '$place' && chmod 755 '$place' && tar -C '$place' --no-same-owner -xf -" || fail 'it cannot be copied, see above. The host is as it was.'
 else
-  note "ssh $target: tar -C $place -xf - (magi-exchange.mjs, host.sh, system.service, user.service, .env)"
+  note "ssh $target: tar -C $place --no-same-owner -xf - (magi-exchange.mjs, host.sh, system.service, user.service, .env)"
 fi
 
 step "copy Node $version, if the host has it not"

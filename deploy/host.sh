@@ -139,9 +139,20 @@ make_account() {
 }
 
 make_folders() {
-  if [ "$DATA_DIR" != memory ]; then own_folder 700 "$DATA_DIR"; fi
+  if [ "$DATA_DIR" != memory ]; then
+    refuse_others "$DATA_DIR"
+    own_folder 700 "$DATA_DIR"
+  fi
   own_folder 750 "$DIR/logs"
   own_folder 700 "$DIR/cache"
+}
+
+# A slip in DATA_DIR must not take a folder from those who use it.
+refuse_others() {
+  if [ ! -d "$1" ] || [ "$(stat -Lc %u "$1")" = "$(id -u "$(account)")" ]; then return 0; fi
+  held=$(ls -A "$1" 2>/dev/null) || held='nobody knows what'
+  [ -z "$held" ] ||
+    fail "DATA_DIR $1 is not empty and belongs to $(stat -Lc %U "$1"): take another folder, or give it to $(account) with all that is in it."
 }
 
 own_folder() {
@@ -222,8 +233,13 @@ activate() {
   ln "$DIR/runtime/$RUNTIME" "$release/node"
   make_account
   make_folders
-  if [ "$KIND" = root ]; then chgrp "$SERVICE" "$release/.env"; fi
-  chmod 640 "$release/.env"
+  # The group of an account that we have made has nobody else in it; that of a user may be everybody's.
+  if [ "$KIND" = root ]; then
+    chgrp "$SERVICE" "$release/.env"
+    chmod 640 "$release/.env"
+  else
+    chmod 600 "$release/.env"
+  fi
   write_unit "$release"
   before=$(current)
   printf '%s' "$before" >"$release/before"

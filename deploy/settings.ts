@@ -3,9 +3,8 @@
  * character that any shell, ssh or systemd reads otherwise than it stands there. Prints them as NAME=value lines for deploy.sh, or with
  * `release FILE` writes what of `.env` is the exchange's, for the host.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
-import { OperatorError, readConfig } from '../src/config.ts';
+import { writeFileSync } from 'node:fs';
+import { OperatorError, readConfig, readDotEnv } from '../src/config.ts';
 
 interface Setting {
   readonly takes: string;
@@ -40,16 +39,6 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
 /** The exchange's own settings that may name a file or folder on the host. */
 const PATHS = ['ADMIN_PASSWORD_FILE', 'TLS_CERT', 'TLS_KEY'] as const;
 
-function readDotEnv(): Record<string, string> {
-  try {
-    return parseEnv(readFileSync('.env', 'utf8').replace(/^\uFEFF/, '')) as Record<string, string>;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return {};
-    throw new OperatorError(`.env cannot be read (${code}): make it readable.`);
-  }
-}
-
 /** Throws OperatorError. */
 function deployment(file: Record<string, string>): Record<string, string> {
   const given = (name: string) => process.env[name]?.trim() || file[name]?.trim() || '';
@@ -79,22 +68,35 @@ function listening(file: Record<string, string>, values: Record<string, string>)
     throw new OperatorError(`HOST is ${HOST}, which others cannot reach: set PUBLIC_URL to where the proxy answers.`);
   const [port, scheme] = config.PLAIN === 'off' ? [config.TLS_PORT, 'https'] : [config.PORT, 'http'];
   if (port === 0) throw new OperatorError('PORT is 0, which may be any: a deployment takes one from 1 to 65535.');
-  // A folder beside the releases, so that what is kept outlives each of them.
-  const DATA_DIR = config.DATA_DIR === 'memory' || PATH.test(config.DATA_DIR) ? config.DATA_DIR : `${REMOTE_DIR}/data`;
-  if (DATA_DIR.startsWith(`${REMOTE_DIR}/releases/`) || DATA_DIR.startsWith(`${REMOTE_DIR}/current/`))
-    throw new OperatorError(
-      `DATA_DIR is ${JSON.stringify(DATA_DIR)}: it takes a folder outside the releases, which go.`,
-    );
   const isPrivileged = [config.PORT, ...(config.TLS_CERT === '' ? [] : [config.TLS_PORT])].some((port) => port < 1024);
   return {
     HOST,
     PORT: String(config.PORT),
-    DATA_DIR,
+    DATA_DIR: dataFolder(config.DATA_DIR, REMOTE_DIR ?? ''),
     PRIVILEGED: isPrivileged ? 'yes' : 'no',
     PUBLIC_SCHEME: scheme,
     PUBLIC_PORT: String(port),
     HINT: config.PUBLIC_HOSTS.length === 0 ? 'PUBLIC_HOSTS is not set: clients with a key will be refused.' : '',
   };
+}
+
+/** What of REMOTE_DIR a deployment uses itself. Some of it goes with time, and none of it is for the service to change. */
+const TAKEN = ['releases', 'current', 'runtime', 'logs', 'cache'];
+
+/** Where the exchange keeps what it keeps: the service's account becomes the only one that may look into that folder. */
+function dataFolder(given: string, remoteDir: string): string {
+  // A folder beside the releases, so that what is kept outlives each of them.
+  if (given === './data') return `${remoteDir}/data`;
+  if (given === 'memory') return given;
+  const refusal = `DATA_DIR is ${JSON.stringify(given)}: `;
+  if (!PATH.test(given))
+    throw new OperatorError(`${refusal}for a host it takes an absolute path of letters, digits and . _ -, or memory.`);
+  const isAround = `${remoteDir}/`.startsWith(`${given}/`);
+  if (isAround || TAKEN.some((name) => `${given}/`.startsWith(`${remoteDir}/${name}/`)))
+    throw new OperatorError(
+      `${refusal}it takes a folder of its own, and REMOTE_DIR with its ${TAKEN.join(', ')} is used otherwise.`,
+    );
+  return given;
 }
 
 /** What of `.env` is the exchange's and not set by the unit: secrets of other programs stay here. */

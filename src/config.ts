@@ -235,7 +235,8 @@ function limitsOf(values: Values): Limits {
   };
 }
 
-function readDotEnv(): Record<string, string> {
+/** The lines of `.env` in the current folder; none where there is no such file. Throws OperatorError. */
+export function readDotEnv(): Record<string, string> {
   try {
     // Some editors begin a file with a byte-order mark, which would become part of the first name.
     return parseEnv(readFileSync('.env', 'utf8').replace(/^\uFEFF/, '')) as Record<string, string>;

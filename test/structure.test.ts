@@ -121,6 +121,14 @@ test('the environment is read in config.ts, and where the cache folder is found'
     assert.not.match(text, /process\.env\.\w|\} = process\.env/, path);
 });
 
+test('.env is read in config.ts alone, also when the exchange is deployed', () => {
+  const readers = [...sources, ...sourcesUnder('deploy')].filter(({ text }) => /\bparseEnv\b/.test(text));
+  assert.equal(
+    readers.map(({ path }) => path),
+    ['src/config.ts'],
+  );
+});
+
 test('the sources can be bundled as CommonJS, which the executable needs', () => {
   for (const { path, text } of sources) {
     assert.not.match(text, /^(\S.* )?await /m, `${path} awaits at its top level`);

@@ -1,6 +1,17 @@
 /** What is published: the package of the client, and a release with everything in it. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { licences, ROOT, version } from './bundle.mjs';
@@ -9,20 +20,36 @@ import { TARGETS, THIS_TARGET } from './native-parts.mjs';
 import { writePackage } from './package.mjs';
 import { npm, pinnedNode } from './programs.mjs';
 
-/** The package of the client, as a folder and as what `npm publish` takes. Returns the latter's path. */
+/** The package of the client, as `npm publish` takes it. Returns its path. */
 export async function pack(into) {
-  const folder = join(into, 'package');
-  rmSync(folder, { recursive: true, force: true });
-  await writePackage(folder);
-  const [{ filename }] = JSON.parse(npm(['pack', '--json', '--pack-destination', into, folder]));
-  return join(into, filename);
+  mkdirSync(into, { recursive: true });
+  return await withWorkFolder(async (work) => {
+    await writePackage(work);
+    const [{ filename }] = JSON.parse(npm(['pack', '--json', '--pack-destination', into, work]));
+    return join(into, filename);
+  });
 }
 
 /** Everything that a release consists of, in a folder of its own. Returns the files. */
 export async function release(folder) {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  const name = (rest) => join(folder, `magi-exchange-${version}${rest}`);
+  const replaced = filesOfRelease(folder);
+  const into = dirname(folder);
+  mkdirSync(into, { recursive: true });
+  return await withWorkFolder(async (work) => {
+    const draft = join(work, 'release');
+    mkdirSync(draft);
+    const files = await writeRelease(draft);
+    for (const file of replaced) rmSync(join(folder, file));
+    // One by one, so that what has come there meanwhile stops us instead of being removed.
+    if (existsSync(folder)) rmdirSync(folder);
+    renameSync(draft, folder);
+    return files.map((file) => join(folder, file));
+  }, into);
+}
+
+/** Returns the names of the files. */
+async function writeRelease(folder) {
+  const name = (rest) => join(folder, `${NAME}${version}${rest}`);
   const page = await buildPage();
   for (const target of TARGETS) await buildOneFile(page, target, name(`-${target}.mjs`));
   const inputs = await buildBinary(page, name(`-${THIS_TARGET}${EXE}`));
@@ -33,15 +60,51 @@ export async function release(folder) {
     `${licences(inputs, EMBEDDED)}\n---\n\nThe executable holds Node.js.\n\n${nodes}`,
   );
   await pack(folder);
-  rmSync(join(folder, 'package'), { recursive: true });
-  writeFileSync(name('.cdx.json'), billOfMaterials());
+  writeFileSync(name('.cdx.json'), await billOfMaterials());
   const files = readdirSync(folder).sort();
-  const hash = (file) =>
-    createHash('sha256')
-      .update(readFileSync(join(folder, file)))
-      .digest('hex');
-  writeFileSync(join(folder, 'SHA256SUMS'), files.map((file) => `${hash(file)}  ${file}\n`).join(''));
-  return [...files, 'SHA256SUMS'].map((file) => join(folder, file));
+  writeFileSync(join(folder, SUMS), files.map((file) => `${sumOf(folder, file)}\n`).join(''));
+  return [...files, SUMS];
+}
+
+// --- the release before ------------------------------------------------------------------------------------------------------
+
+const NAME = 'magi-exchange-';
+const SUMS = 'SHA256SUMS';
+
+/** The line of a file in the list of checksums. */
+function sumOf(folder, file) {
+  const hash = createHash('sha256').update(readFileSync(join(folder, file)));
+  return `${hash.digest('hex')}  ${file}`;
+}
+
+/** The files of the release in `folder`, where there is one. Throws when anything else is there, which is not ours to replace. */
+function filesOfRelease(folder) {
+  const theirs = (what) => new Error(`${folder} ${what}: move it away, or name another place with --into.`);
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) return [];
+  if (!found.isDirectory()) throw theirs('is no folder that a release has made');
+  const files = readdirSync(folder).sort();
+  const sums = files.includes(SUMS) ? readFileSync(join(folder, SUMS), 'utf8').trimEnd().split('\n') : [];
+  const isOurs = (file) => {
+    if (!lstatSync(join(folder, file)).isFile()) return false;
+    if (file === SUMS) return sums.every((line) => line.slice(66).startsWith(NAME));
+    return file.startsWith(NAME) && sums.includes(sumOf(folder, file));
+  };
+  const other = files.find((file) => !isOurs(file));
+  if (other !== undefined) throw theirs(`holds ${other}, which is of no release`);
+  return files;
+}
+
+// --- how it is made ----------------------------------------------------------------------------------------------------------
+
+/** Gives `use` a new folder that goes when it has ended. Returns what `use` does. */
+async function withWorkFolder(use, parent = tmpdir()) {
+  const work = mkdtempSync(join(parent, '.magi-'));
+  try {
+    return await use(work);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
 /**
@@ -49,8 +112,7 @@ export async function release(folder) {
  * project after its folder: so it is asked in a folder of the right name, about a lockfile without those.
  */
 function billOfMaterials() {
-  const work = mkdtempSync(join(tmpdir(), 'magi-sbom-'));
-  try {
+  return withWorkFolder((work) => {
     const folder = join(work, 'magi-exchange');
     mkdirSync(folder);
     const [manifest, lock] = ['package.json', 'package-lock.json'].map((file) =>
@@ -63,7 +125,5 @@ function billOfMaterials() {
     writeFileSync(join(folder, 'package-lock.json'), JSON.stringify(lock));
     const format = ['--sbom-format', 'cyclonedx', '--sbom-type', 'application'];
     return npm(['sbom', ...format, '--omit', 'dev', '--package-lock-only'], folder);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  });
 }

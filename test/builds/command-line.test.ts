@@ -10,8 +10,7 @@ const test = suite('command line of build.mjs');
 const other = process.arch === 'arm64' ? 'linux-x64' : 'linux-arm64';
 
 for (const [args, said] of [
-  [[], /it takes start/],
-  [['nonsense'], /"nonsense"/],
+  [['nonsense'], /"nonsense": it takes start, [^\n]*--help/],
   [['constructor'], /"constructor"/],
   [['build', '--nonsense'], /"--nonsense".*--target, --binary, --into/],
   [['build', 'linux-arm64'], /"linux-arm64"/],
@@ -25,6 +24,7 @@ for (const [args, said] of [
   [['release', '--target', other], /"--target"/],
   [['check', 'now'], /"now"/],
   [['native-parts', '--force'], /"--force"/],
+  [['--help', 'build'], /"build"/],
   [['test', 'no/such/test'], /no\/such\/test/],
 ] as const)
   test(`node build.mjs ${args.join(' ')}`, () => {
@@ -33,6 +33,15 @@ for (const [args, said] of [
     assert.match(stderr, /^build\.mjs: [^\n]+\n$/);
     assert.match(stderr, said);
   });
+
+test('the list of commands: with --help what was asked for, without a command what was missing', () => {
+  const asked = runBuild(['--help']);
+  assert.equal([asked.status, asked.stderr], [0, '']);
+  for (const command of [...Object.keys(packageJson.scripts), 'native-parts'])
+    assert.match(asked.stdout, new RegExp(`^.*(^|  )${command} `, 'm'));
+  assert.not.match(asked.stdout, /^ ?[*/]/m, 'no marks of a comment');
+  assert.equal(runBuild([]), { status: 2, stdout: '', stderr: asked.stdout });
+});
 
 test('a file for another platform says so in its name, one for this platform does not', () => {
   const folder = join(temporaryFolder(), 'new');

@@ -1,6 +1,16 @@
 /** The package of the client: what is in it, and that it works where nothing else is, on every Node that it is for. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import packageJson from '../../package.json' with { type: 'json' };
@@ -17,6 +27,16 @@ test.before(() => {
   const { status, stderr } = runBuild(['pack', '--into', folder]);
   assert.is(status, 0, stderr);
   assert.is(stderr, '');
+  assert.equal(readdirSync(folder), [archive]);
+  execFileSync('tar', ['-C', folder, '-xzf', join(folder, archive)]);
+});
+
+test('what somebody keeps in a folder named package stays, and nothing else is left beside the archive', () => {
+  writeFileSync(join(unpacked, 'letters'), '');
+  assert.is(runBuild(['pack', '--into', folder]).status, 0);
+  assert.ok(existsSync(join(unpacked, 'letters')));
+  rmSync(join(unpacked, 'letters'));
+  assert.equal(readdirSync(folder).sort(), [archive, 'package']);
 });
 
 test('it holds what is needed and nothing else', () => {

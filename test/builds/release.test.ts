@@ -1,6 +1,6 @@
 /** A release: every platform's file with the right native parts in it, checksums, and the bill of materials. */
 import { createHash } from 'node:crypto';
-import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliDecompressSync } from 'node:zlib';
 import * as assert from 'uvu/assert';
@@ -19,6 +19,10 @@ const name = (rest: string) => `magi-exchange-${packageJson.version}${rest}`;
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 test.before(() => {
+  // The release before, under the name of another version.
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'magi-exchange-0.0.1.tgz'), '');
+  writeFileSync(join(folder, 'SHA256SUMS'), `${sha256(Buffer.of())}  magi-exchange-0.0.1.tgz\n`);
   const { status, stderr } = runBuild(['release', '--into', into]);
   assert.is(status, 0, stderr);
 });
@@ -33,6 +37,36 @@ test('it is complete', () => {
   ];
   assert.equal(readdirSync(folder).sort(), [...files, 'SHA256SUMS'].sort());
   assert.equal(readdirSync(into), ['release']);
+});
+
+test('what is not a release is left as it is, and that is one line, before anything is built', () => {
+  const sums = `${sha256(Buffer.of())}  magi-exchange-0.0.1.tgz\n`;
+  for (const [files, named] of [
+    [{ letters: '' }, 'letters'],
+    [{ 'magi-exchange-0.0.1.tgz': '' }, 'magi-exchange-0.0.1.tgz'],
+    [{ SHA256SUMS: sums, 'magi-exchange-0.0.1.tgz': '', 'magi-exchange-notes.txt': '' }, 'magi-exchange-notes.txt'],
+    [{ SHA256SUMS: `${sha256(Buffer.of())}  letters\n`, letters: '' }, 'SHA256SUMS'],
+    [{ SHA256SUMS: sums, 'magi-exchange-0.0.1.tgz': 'of somebody else' }, 'magi-exchange-0.0.1.tgz'],
+  ] as const) {
+    const theirs = temporaryFolder();
+    mkdirSync(join(theirs, 'release'));
+    for (const [file, text] of Object.entries(files)) writeFileSync(join(theirs, 'release', file), text);
+    const { status, stdout, stderr } = runBuild(['release', '--into', theirs]);
+    assert.equal([status, stdout], [1, '']);
+    assert.match(stderr, /^build\.mjs: [^\n]+\n$/);
+    assert.ok(stderr.includes(join(theirs, 'release')) && stderr.includes(` ${named}, `), stderr);
+    assert.equal(readdirSync(theirs), ['release']);
+    assert.equal(readdirSync(join(theirs, 'release')).sort(), Object.keys(files).sort());
+  }
+});
+
+test('a link in the place of the folder is left, and what it leads to', () => {
+  const theirs = temporaryFolder();
+  symlinkSync(folder, join(theirs, 'release'));
+  const { status, stderr } = runBuild(['release', '--into', theirs]);
+  assert.is(status, 1);
+  assert.match(stderr, /^build\.mjs: [^\n]+ is no folder[^\n]+\n$/);
+  assert.ok(existsSync(join(folder, 'SHA256SUMS')));
 });
 
 test('the licences are those of the packages inside, and of Node', () => {

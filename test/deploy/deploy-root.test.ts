@@ -62,8 +62,14 @@ function deployments(): void {
     assert.match(host.run('root', 'getent passwd magi'), /^magi:x:\d+:\d+:/);
     const { pid } = JSON.parse(readFileSync(join(host.state, 'magi.service.json'), 'utf8')) as { pid: number };
     assert.is(host.run('root', `stat -c %U /proc/${pid}`), 'magi\n');
-    for (const path of ['current/magi-exchange.mjs', 'current/node', 'current/.env', 'releases', 'current/unit'])
-      assert.is(host.run('root', `stat -L -c %U ${root.REMOTE_DIR}/${path}`), 'root\n', path);
+    const parts = ['magi-exchange.mjs', 'host.sh', 'system.service', 'node', 'unit'].map((name) => `current/${name}`);
+    for (const path of ['releases', 'current', ...parts])
+      assert.match(
+        host.run('root', `stat -L -c '%U:%G %A' ${root.REMOTE_DIR}/${path}`),
+        /^root:root .{5}-..-.\n$/,
+        path,
+      );
+    assert.is(host.run('root', `stat -c '%U:%G %a' ${root.REMOTE_DIR}/current/.env`), 'root:magi 640\n');
     assert.is(host.run('root', `stat -c '%U %a' ${root.REMOTE_DIR}/data`), 'magi 700\n');
     const unit = host.run('root', 'cat /etc/systemd/system/magi.service');
     assert.match(unit, /^User=magi$/m);

@@ -72,7 +72,7 @@ function deployments(): void {
     ]);
     const kept = readFileSync(join(release, '.env'), 'utf8').split('\n').sort();
     assert.equal(kept, ['', 'INVITE_MINUTES="7"', `PUBLIC_HOSTS="127.0.0.1:${port}"`]);
-    assert.is(statSync(join(release, '.env')).mode & 0o777, 0o640);
+    assert.is(statSync(join(release, '.env')).mode & 0o777, 0o600, 'a group may be everybody’s');
     assert.ok(existsSync(join(dir(), 'data/exchange.sqlite')), 'what is kept lies outside the release');
     assert.match(
       readFileSync(join(dir(), 'logs/server.log'), 'utf8'),

@@ -110,6 +110,11 @@ test('it is small, runs as nobody, for others, keeps what it keeps in a volume, 
   assert.is(text.match(/\b(curl|wget|apt-get|ADD)\b/), null);
 });
 
+test('what is told about reading a file in it shows that file, not the archive that docker cp makes of it', () => {
+  const told = [...text.matchAll(/docker cp \S+ -(.*)$/gm)].map(([, rest]) => rest);
+  assert.equal(told, [' | tar -xOf -']);
+});
+
 test('nothing of this machine gets into it', () => {
   const context = makeContext();
   assert.equal(readdirSync(context).sort(), [

@@ -231,7 +231,10 @@ export async function deploy(project: string, dotEnv: Record<string, string>, ar
       .join(''),
   );
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(join(project, 'deploy.sh'), args, { env: { PATH, HOME }, stdio: ['ignore', 'pipe', 'pipe'] });
+  // By somebody whose number is ada's on the host, and who shows no file of his to others.
+  const env = { PATH, HOME, TAR_OPTIONS: '--owner=ada --group=ada' };
+  const command = ['-c', 'umask 077; exec "$0" "$@"', join(project, 'deploy.sh'), ...args];
+  const child = spawn('sh', command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const said = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const)
     child[name].setEncoding('utf8').on('data', (text: string) => {

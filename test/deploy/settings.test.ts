@@ -129,7 +129,21 @@ const BAD: Record<string, readonly string[]> = {
   HOST: ['example.org', '0.0.0.0;', '*'],
   LOG_LEVEL: ['loud'],
   TLS_CERT: ['cert.pem'],
-  DATA_DIR: ['/opt/magi/current/data', '/opt/magi/releases/data'],
+  DATA_DIR: [
+    '/srv/my data',
+    '../data',
+    'data',
+    './data/',
+    '/srv/magi/',
+    '/srv/../etc',
+    '~/data',
+    '/opt',
+    '/opt/magi',
+    ...['releases', 'current', 'runtime', 'logs', 'cache'].flatMap((name) => [
+      `/opt/magi/${name}`,
+      `/opt/magi/${name}/data`,
+    ]),
+  ],
 };
 
 test('a value that is not what a setting takes is one line that names it', () => {
@@ -169,7 +183,8 @@ test('it listens for others and keeps its data outside the releases, unless told
     ['0.0.0.0', '8082', '/opt/magi/data', 'no'],
   );
   assert.is(read(lines({ ...GOOD, DATA_DIR: './data' })).values.DATA_DIR, '/opt/magi/data');
-  assert.is(read(lines({ ...GOOD, DATA_DIR: '/srv/magi' })).values.DATA_DIR, '/srv/magi');
+  for (const DATA_DIR of ['/srv/magi', '/opt/magi/kept', '/opt/magi-data', '/opt/magi/logs-and-more'])
+    assert.is(read(lines({ ...GOOD, DATA_DIR })).values.DATA_DIR, DATA_DIR);
   assert.is(read(lines({ ...GOOD, DATA_DIR: 'memory' })).values.DATA_DIR, 'memory');
   assert.is(read(lines({ ...GOOD, PORT: '443' })).values.PRIVILEGED, 'yes');
   assert.is(read(lines(GOOD), { PORT: '9001' }).values.PORT, '9001', 'the environment goes before .env');
