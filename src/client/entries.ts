@@ -48,6 +48,9 @@ export interface Page {
   readonly unawaitedAt?: number;
 }
 
+/** What waits. The words are those of the index: without them SQLite looks through all that was ever said. */
+export const WAITS = `state IN ('open', 'unread')`;
+export const OPEN = `${WAITS} AND state = 'open'`;
 /** Friends whose key has changed are not listened to. */
 export const TRUSTED = 'NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = inbox.friend AND is_changed = 1)';
 /** Nobody is woken for what these friends ask. */
@@ -64,7 +67,7 @@ export const UNAWAITED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.waits_until 
 
 /** The processes that were killed with a question in their hands, as a JSON array. */
 export function goneClaimers(database: Database, now: number): string {
-  const sql = `SELECT DISTINCT claimed_by FROM inbox WHERE state = 'open' AND claimed_until > ?`;
+  const sql = `SELECT DISTINCT claimed_by FROM inbox WHERE ${OPEN} AND claimed_until > ?`;
   return JSON.stringify(
     database
       .all(sql, now)

@@ -13,11 +13,13 @@ import {
   goneWaiters,
   type Incoming,
   OF_POLICIES,
+  OPEN,
   type Page,
   type State,
   TRUSTED,
   UNAWAITED,
   UNMUTED,
+  WAITS,
 } from './entries.ts';
 import { POLICIES, type Policy } from './friends.ts';
 import { Guests } from './guests.ts';
@@ -158,7 +160,7 @@ export class Inbox {
   /** The oldest question of a friend that waits for an answer. */
   openQuestionOf(username: string): Entry | undefined {
     const row = this.#database.get(
-      `SELECT ${WHOLE} FROM inbox WHERE state = 'open' AND kind = 'question' AND friend = ? AND ${TRUSTED} ORDER BY number LIMIT 1`,
+      `SELECT ${WHOLE} FROM inbox WHERE ${OPEN} AND kind = 'question' AND friend = ? AND ${TRUSTED} ORDER BY number LIMIT 1`,
       usernameKey(username),
     );
     return row === undefined ? undefined : entryOf(row);
@@ -167,7 +169,7 @@ export class Inbox {
   list(page: Page): Entry[] {
     const { limit, before = Number.MAX_SAFE_INTEGER, after, onlyWaiting = false, policies = POLICIES } = page;
     const { unawaitedAt = Number.MAX_SAFE_INTEGER } = page;
-    const waiting = onlyWaiting ? `state IN ('open', 'unread') AND` : '';
+    const waiting = onlyWaiting ? `${WAITS} AND` : '';
     const sql = `SELECT ${WHOLE} FROM inbox WHERE ${waiting} number > ? AND number < ? AND ${TRUSTED} AND ${OF_POLICIES}
       AND (kind != 'receipt' OR news IN ('declined', 'expired', 'left')) AND (kind = 'question' OR ${UNAWAITED})
       ORDER BY number ${after === undefined ? 'DESC' : 'ASC'} LIMIT ?`;
@@ -217,7 +219,7 @@ export class Inbox {
     const row = this.#database.get(
       `SELECT count(*) FILTER (WHERE state = 'open' AND ${FREE}) AS questions,
          count(*) FILTER (WHERE state = 'unread' AND ${UNAWAITED}) AS answers
-       FROM inbox WHERE state IN ('open', 'unread') AND ${TRUSTED} AND ${OF_POLICIES} AND ${UNMUTED}`,
+       FROM inbox WHERE ${WAITS} AND ${TRUSTED} AND ${OF_POLICIES} AND ${UNMUTED}`,
       ...[now, goneClaimers(this.#database, now), now, goneWaiters(this.#database, now), JSON.stringify(policies)],
     );
     return { questions: Number(row?.questions), answers: Number(row?.answers) };
@@ -228,7 +230,7 @@ export class Inbox {
    * minutes. Undefined when there is none.
    */
   async claimNext(process: string, policies: readonly Policy[], now: number): Promise<Entry | undefined> {
-    const next = `SELECT number FROM inbox WHERE state = 'open' AND kind = 'question' AND ${FREE} AND ${TRUSTED}
+    const next = `SELECT number FROM inbox WHERE ${OPEN} AND kind = 'question' AND ${FREE} AND ${TRUSTED}
       AND ${OF_POLICIES} ORDER BY number LIMIT 1`;
     const which = [now, goneClaimers(this.#database, now), JSON.stringify(policies)];
     // Looking costs nothing; claiming is a commit.
@@ -259,7 +261,7 @@ export class Inbox {
 
   /** Gives back everything that this process has taken on. */
   releaseAll(process: string): void {
-    const sql = `UPDATE inbox SET claimed_until = 0 WHERE state = 'open' AND claimed_by = ?`;
+    const sql = `UPDATE inbox SET claimed_until = 0 WHERE ${OPEN} AND claimed_by = ?`;
     this.#database.later(() => this.#database.run(sql, process));
   }
 

@@ -8,6 +8,10 @@ import { contentOf, type Database, type Row, WHOLE } from './database.ts';
 
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
+/** Waits to be sent, or for the owner's word. The words are those of the index: without them SQLite looks through all that was ever said. */
+export const UNTAKEN = `state IN ('waiting', 'draft')`;
+const WAITING = `${UNTAKEN} AND state = 'waiting'`;
+
 /** `forwarded`: handed to a guest's open socket, which promises nothing. */
 export type Status = 'delivered' | 'queued' | 'forwarded';
 
@@ -49,7 +53,7 @@ export class Outbox {
 
   /** How many messages nobody has taken over yet. */
   get size(): number {
-    return Number(this.#database.get(`SELECT count(*) AS n FROM sent WHERE state = 'waiting'`)?.n);
+    return Number(this.#database.get(`SELECT count(*) AS n FROM sent WHERE ${WAITING}`)?.n);
   }
 
   /** Inside a transaction. */
@@ -63,11 +67,13 @@ export class Outbox {
 
   /** What nobody has taken over yet, oldest first. */
   waiting(): Outgoing[] {
-    return this.#database.all(`SELECT ${WHOLE} FROM sent WHERE state = 'waiting' ORDER BY number`).map(outgoingOf);
+    return this.#database.all(`SELECT ${WHOLE} FROM sent WHERE ${WAITING} ORDER BY number`).map(outgoingOf);
   }
 
   drafts(): Outgoing[] {
-    return this.#database.all(`SELECT ${WHOLE} FROM sent WHERE state = 'draft' ORDER BY number`).map(outgoingOf);
+    return this.#database
+      .all(`SELECT ${WHOLE} FROM sent WHERE ${UNTAKEN} AND state = 'draft' ORDER BY number`)
+      .map(outgoingOf);
   }
 
   /** The draft with the same words for the same friend, about the same question if it is an answer. */
@@ -88,7 +94,7 @@ export class Outbox {
 
   /** What declines this question and has not been taken yet. */
   findDecline(questionId: string): Outgoing | undefined {
-    const sql = `SELECT ${WHOLE} FROM sent WHERE state = 'waiting' AND kind = 'declined' AND reply_to = ?`;
+    const sql = `SELECT ${WHOLE} FROM sent WHERE ${WAITING} AND kind = 'declined' AND reply_to = ?`;
     const row = this.#database.get(sql, questionId);
     return row === undefined ? undefined : outgoingOf(row);
   }

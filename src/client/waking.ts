@@ -4,8 +4,19 @@
  * owner money.
  */
 import { type Database, WHOLE } from './database.ts';
-import { type Entry, entryOf, FREE, goneClaimers, goneWaiters, OF_POLICIES, TRUSTED, UNAWAITED } from './entries.ts';
+import {
+  type Entry,
+  entryOf,
+  FREE,
+  goneClaimers,
+  goneWaiters,
+  OF_POLICIES,
+  TRUSTED,
+  UNAWAITED,
+  WAITS,
+} from './entries.ts';
 import type { Policy } from './friends.ts';
+import { UNTAKEN } from './outbox.ts';
 import { isGone } from './processes.ts';
 
 const AGAIN_MS_MIN = 10 * 60 * 1000;
@@ -16,10 +27,10 @@ const ATTENDED_MS = 30 * 24 * 60 * 60 * 1000;
 const WAKING: readonly Policy[] = ['ask', 'auto'];
 
 /** An answer to it waits for the owner's word. */
-const UNDRAFTED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.state = 'draft' AND sent.reply_to = inbox.id
+const UNDRAFTED = `NOT EXISTS (SELECT 1 FROM sent WHERE sent.${UNTAKEN} AND sent.state = 'draft' AND sent.reply_to = inbox.id
     AND sent.friend = inbox.friend)`;
 /** Open questions that nobody is answering, and answers that nobody waits for; none that wakes somebody just now. Takes `#values`. */
-const WAITING = `state IN ('open', 'unread') AND ${TRUSTED}
+const WAITING = `${WAITS} AND ${TRUSTED}
   AND (woken_until <= ? OR woken_by IN (SELECT value FROM json_each(?)))
   AND (state = 'open' AND ${FREE} AND ${UNDRAFTED} AND ${OF_POLICIES}
     OR state = 'unread' AND ${UNAWAITED})`;
@@ -120,14 +131,14 @@ export class Waking {
 
   #goneWakers(now: number): string {
     const sql = `SELECT DISTINCT woken_by AS process FROM inbox
-      WHERE state IN ('open', 'unread') AND woken_by IS NOT NULL AND woken_until > ?`;
+      WHERE ${WAITS} AND woken_by IS NOT NULL AND woken_until > ?`;
     return JSON.stringify(this.#processes(sql, now).filter(isGone));
   }
 
   /** Those that asked what has been answered now, and are there. */
   #otherAskers(process: string): string {
     const sql = `SELECT DISTINCT sent.owner AS process FROM inbox JOIN sent ON sent.friend = inbox.friend
-      AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END WHERE inbox.state = 'unread'`;
+      AND sent.id = CASE inbox.kind WHEN 'answer' THEN inbox.reply_to ELSE inbox.id END WHERE inbox.${WAITS} AND inbox.state = 'unread'`;
     return JSON.stringify(this.#processes(sql).filter((name) => name !== process && !isGone(name)));
   }
 
