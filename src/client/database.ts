@@ -1,10 +1,11 @@
 /**
  * The one file in which a user's processes keep what must survive: SQLite, as Node brings it along, so that the client has no native
- * part of its own. What is written in one turn of the event loop is committed together and flushed (`synchronous=FULL`), so it is safe
- * from kill -9 and from a loss of power; what may be lost with the power is not waited for (`note`, `later`).
+ * part of its own. What is written in one turn of the event loop is committed together, and is then safe from kill -9. `write` is flushed as
+ * well (`synchronous=FULL`), so it is safe from a loss of power; what need not be at once is not (`note`, `later`), until `flushed`.
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { MagiError } from './errors.ts';
+import { Flush } from './flush.ts';
 import { migrate, rollBack } from './tables.ts';
 
 /** Another process of the same user holds the file for a commit, which takes milliseconds. */
@@ -34,6 +35,7 @@ export class Database {
   #later: NodeJS.Timeout | undefined;
   #version = 0;
   #isClosed = false;
+  readonly #flush: Flush | undefined;
 
   /** `path` undefined: nothing outlives the process. Throws MagiError `storage_failed` when the file cannot be used. */
   constructor(path: string | undefined) {
@@ -42,6 +44,7 @@ export class Database {
     } catch (error) {
       throw new MagiError('storage_failed', `${path ?? 'The memory'} cannot be used as a store: ${reasonOf(error)}.`);
     }
+    this.#flush = path === undefined ? undefined : new Flush(path);
     this.hasChanged();
   }
 
@@ -81,6 +84,16 @@ export class Database {
     return done;
   }
 
+  /** Fulfilled when a loss of power cannot undo any more what is committed by now. Meanwhile everything goes on. Rejected as `write`. */
+  flushed(): Promise<void> {
+    return this.#flush?.done() ?? Promise.resolve();
+  }
+
+  /** As flushed, when it returns. Throws MagiError. */
+  flushNow(): void {
+    this.#flush?.now();
+  }
+
   /** As `write`, and done when it returns. */
   writeNow<T>(run: () => T): T {
     return this.#transact(run);
@@ -99,6 +112,7 @@ export class Database {
     this.#commit();
     this.#isClosed = true;
     this.#statements.clear();
+    this.#flush?.close();
     this.#file.close();
   }
 

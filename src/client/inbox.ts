@@ -46,8 +46,8 @@ export class Inbox {
   }
 
   /**
-   * Fulfilled when the message is safe: with its entry, or undefined if it was here before. Rejected when the disk refuses; then it must
-   * not be acknowledged.
+   * Fulfilled when the message is here, and no end of the process can undo that: with its entry, or undefined if it was here before. It must
+   * not be acknowledged before it is `safe`. Rejected when the disk refuses.
    */
   put(message: Incoming, now: number): Promise<Entry | undefined> {
     const friend = usernameKey(message.from);
@@ -55,7 +55,7 @@ export class Inbox {
     const content = message.type === 'receipt' ? (message.reason ?? '') : message.content;
     const state: State = message.type === 'question' ? 'open' : news === '' || FINAL.has(news) ? 'unread' : 'read';
     const isGuests = message.deliveryId === undefined;
-    const put = () => {
+    return this.#database.note(() => {
       if (isGuests && this.#guests.isHeardElsewhere(friend, message.type, content, now)) return undefined;
       let { id = madeUpId() } = message;
       // A repeat must not use up a number: people type them.
@@ -75,9 +75,17 @@ export class Inbox {
       if (state === 'unread') this.#settleQuestion(message.from, news === '' ? replyTo : id, news || 'answered');
       if (news === 'delivered') this.#handedOut(message.from, id);
       return entry;
-    };
-    // That a question was looked at may be forgotten when the power fails, and often comes just before the answer.
-    return news === 'read' ? this.#database.note(put) : this.#database.write(put);
+    });
+  }
+
+  /** Fulfilled when what was put here is safe also from a loss of power. Rejected when the disk refuses. */
+  safe(): Promise<void> {
+    return this.#database.flushed();
+  }
+
+  /** As safe, when it returns. Throws MagiError. */
+  makeSafe(): void {
+    this.#database.flushNow();
   }
 
   #handedOut(to: string, id: string): void {

@@ -93,15 +93,18 @@ export class Sender {
 
   #posted(id: string, keep: () => void): Posted {
     const waiting = Promise.withResolvers<Status>();
-    // Who does not care for it must not be ended by it.
-    waiting.promise.catch(() => {});
     this.#waiting.set(id, waiting);
-    const kept = this.#abandoned === undefined ? this.#database.write(keep) : Promise.reject(this.#abandoned);
-    kept.then(
-      () => this.#sendOne(id),
-      (error) => this.#end(id, error),
-    );
-    return { id, kept, sent: waiting.promise };
+    const written = this.#abandoned === undefined ? this.#database.note(keep) : Promise.reject(this.#abandoned);
+    // It is on its way to the exchange while the disk flushes it; whoever posted it is told nothing before both are done.
+    const kept = written.then(() => {
+      this.#sendOne(id);
+      return this.#database.flushed();
+    });
+    kept.catch((error) => this.#end(id, error));
+    const sent = Promise.all([waiting.promise, kept]).then(([status]) => status);
+    // Who does not care for it must not be ended by it.
+    sent.catch(() => {});
+    return { id, kept, sent };
   }
 
   /** Keeps it until the owner has agreed to it. Rejected with MagiError as `post`. */

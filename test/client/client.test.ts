@@ -47,8 +47,11 @@ withPair('a repeat is acknowledged and not shown', async ({ exchange, ada, grace
     grace.told.filter(([what]) => what === 'question').map(([, content]) => content),
     ['once', 'end'],
   );
-  const acknowledged = exchange.heardOf('received').flatMap(({ deliveryIds }) => deliveryIds as string[]);
-  assert.is(acknowledged.filter((id) => id === acknowledged[0]).length, 3);
+  const acknowledged = () => exchange.heardOf('received').flatMap(({ deliveryIds }) => deliveryIds as string[]);
+  await eventually(
+    () => acknowledged().filter((id) => id === acknowledged()[0]).length === 3,
+    'each to be acknowledged',
+  );
 });
 
 withPair('deliveries that arrive together are acknowledged together', async ({ exchange, ada, grace }) => {
