@@ -3,12 +3,15 @@
  * CPU time is what the operating system says the server's process used. Figures of one run compare with each other only.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus } from 'node:os';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Idle, measureIdle, openFilesMax } from './idle.ts';
-import { BUNDLE, binaryRow, ROWS, type Row, start, startRow } from './process.ts';
+import { BUNDLE, binaryRow, ROWS, type Row, residentBytes, start, startRow } from './process.ts';
 import { type Effort, type Figures, median, relay, relayTable, SETTINGS, table } from './relay.ts';
+
+const REST_MS = 10_000;
 
 const USAGE = `usage: node bench/run.ts [options]
   --quick               one short round, fewer idle clients: to see that it works, not to quote
@@ -128,6 +131,21 @@ async function startTimes(exchange: Row): Promise<void> {
   if (binary === undefined) asked.push('no executable was measured: npm run build -- --binary makes it');
 }
 
+/** What a server takes that keeps a store and has no clients, once it has come to rest. */
+async function memoryAtRest(exchange: Row): Promise<void> {
+  for (const row of [exchange, binaryRow()]) {
+    if (row === undefined) continue;
+    const folder = mkdtempSync(join(tmpdir(), 'magi-bench-rest-'));
+    const server = await startRow({ ...row, env: { ...row.env, DATA_DIR: folder } });
+    await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    asked.push(
+      `memory of the idle server, ${row.name}: ${(residentBytes(server.pid) / 1e6).toFixed(1)} MB (asked: under 80)`,
+    );
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 async function parts(file: string, options: readonly string[] = []): Promise<void> {
   const child = start([file, ...options], {}, 1);
   await new Promise((resolve) => child.on('exit', resolve));
@@ -139,7 +157,10 @@ console.log(
 );
 if (only.some((part) => part !== 'parts' && part !== 'store')) buildIfMissing();
 const exchange = rows.find(({ name }) => name === 'exchange');
-if (only.includes('start') && exchange !== undefined) await startTimes(exchange);
+if (only.includes('start') && exchange !== undefined) {
+  await startTimes(exchange);
+  await memoryAtRest(exchange);
+}
 if (only.includes('relay')) await measureRelay();
 if (only.includes('keyed'))
   await parts('bench/keyed.ts', ['--rounds', `${effort.rounds}`, '--seconds', `${effort.seconds}`, '--warm', '4']);
