@@ -86,7 +86,7 @@ export async function look(exchange: Exchange, { token, before, hash = '', ...op
     await context.addInitScript((text) => sessionStorage.setItem('magi-admin-token', text), token);
   if (before !== undefined) await context.addInitScript(before);
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());

@@ -27,7 +27,7 @@ const PASSWORD = 'correct horse battery staple';
 /** Longer than the 60 seconds after which proxies cut what is silent, and than the exchange waits for an answer to its ping. */
 const SILENCE_MS = 75_000;
 
-const test = suite('proxies', SILENCE_MS + 30_000);
+const test = suite('proxies', SILENCE_MS + 120_000);
 
 const folder = temporaryFolder();
 const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];

@@ -143,7 +143,7 @@ test('the password is shown on the terminal, and is in no log file', async () =>
     env,
     cwd: folder,
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
   });
   const password = readFileSync(join(folder, 'data', 'admin-password'), 'utf8').trim();
   assert.ok(stdout.includes(password), stdout);
