@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { eventually, suite, temporaryFolder } from '../harness.ts';
 import { type Assistant, GENERATIONS } from './assistants.ts';
-import { nextShown, type Shown, World } from './world.ts';
+import { AGAIN_MS_MAX, nextShown, type Shown, World } from './world.ts';
 
 const test = suite('bridge: kills');
 
@@ -70,7 +70,7 @@ test('while there is no exchange, every tool answers, and what was asked goes ou
     }
     await world.restart('SIGKILL');
     assert.is((await nextShown(grace))[0]?.text, 'is anybody there?');
-    await eventually(async () => (await isConnected(ada)) || undefined, 'to be connected again');
+    await eventually(async () => (await isConnected(ada)) || undefined, 'to be connected again', AGAIN_MS_MAX);
     assert.match(String((await ada.call('magi_create_invite')).data.code), /^[2-9A-Z]{6}$/);
   });
 });
