@@ -53,7 +53,7 @@ onEachNode(test, 'whoever has the name next is held back until the owner trusts 
   const change = { username: 'grace', pinned, offered: stranger.publicKey };
   assert.equal([friend?.publicKey, friend?.change], [pinned, change]);
 
-  await other.tell('trust', { name: 'grace' }, 'done');
+  await other.tell('trust', { name: 'grace' }, 'done', { did: 'trust' });
   await eventually(() => [ada, other].flatMap((one) => one.heard('claimed')).length === 1, 'the question to be shown');
   await eventually(() => socket.inbox.some(({ type, replyTo }) => type === 'answer' && replyTo === 'q1'), 'the answer');
   assert.is((await friendOf(ada, 'grace'))?.publicKey, stranger.publicKey);
