@@ -61,8 +61,9 @@ async function withBridges(count: number, options: Partial<Options>, run: (scene
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Nothing more is pushed. */
+/** Nothing more is pushed than what is on its way. */
 async function quiet({ pushed }: Scene): Promise<void> {
+  await pause(200);
   const before = pushed().length;
   await pause(QUIET_MS);
   assert.is(pushed().length, before, pushed().join('\n'));
@@ -191,7 +192,7 @@ test('an answer that comes late wakes the assistant that asked, or another one i
 });
 
 test('a channel that has woken somebody comes first, before that it gives others a head start', async () => {
-  await withBridges(1, { wakeTimes: [4_000, 600_000] }, async ({ ada, grace, bridges, pushed }) => {
+  await withBridges(1, { wakeTimes: [10_000, 600_000] }, async ({ ada, grace, bridges, pushed }) => {
     const [bridge] = bridges as [Assistant];
     // As the hook of a session does.
     const wakeOther = async () => {
@@ -215,7 +216,7 @@ test('a channel that has woken somebody comes first, before that it gives others
 });
 
 test('a channel by which a word has come back comes first, too', async () => {
-  await withBridges(1, { wakeTimes: [4_000, 600_000] }, async ({ ada, grace, bridges }) => {
+  await withBridges(1, { wakeTimes: [10_000, 600_000] }, async ({ ada, grace, bridges }) => {
     const [bridge] = bridges as [Assistant];
     const word = await grace.wakes.add('channel');
     const event = await eventually(() => bridge.events[0], 'the word');
