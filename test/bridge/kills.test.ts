@@ -37,7 +37,8 @@ test('the exchange is killed while nobody has the question yet', async () => {
     await grace.close();
     // A new session: after an answer, asking again would need the owner.
     const asked = ada.call('magi_ask', { friend: 'grace', text: 'while away' });
-    await eventually(async () => (await ada.call('magi_status')).data.unsent === 0 || undefined, 'the mailbox');
+    await eventually(() => world.exchange.logs.some(({ event }) => event === 'queued'), 'the mailbox');
+    await eventually(async () => (await ada.call('magi_status')).data.unsent === 0 || undefined, 'ada to know');
     await world.restart('SIGKILL');
     const next = await world.assistant('grace', { name: 'another' });
     const [shown] = await nextShown(next);

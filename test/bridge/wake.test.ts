@@ -38,15 +38,17 @@ async function withBridges(count: number, options: Partial<Options>, run: (scene
   const people = names.map((username) => openClient({ server: url, username, home: join(home, username) }));
   const [ada, grace] = people as [Client, Client];
   const order: string[] = [];
-  const bridges = await Promise.all(
-    Array.from({ length: count }, (_, at) =>
-      assistant({
-        ...{ url, home, username: grace.username, wakeTimes: QUICK, ...options },
-        pushed: (content) => order.push(`${at} ${content}`),
-      }),
-    ),
-  );
+  const started: Assistant[] = [];
+  const start = async (at: number) => {
+    const bridge = await assistant({
+      ...{ url, home, username: grace.username, wakeTimes: QUICK, ...options },
+      pushed: (content) => order.push(`${at} ${content}`),
+    });
+    started.push(bridge);
+    return bridge;
+  };
   try {
+    const bridges = await Promise.all(Array.from({ length: count }, (_, at) => start(at)));
     await Promise.all(people.map((one) => one.identify()));
     await grace.connect((await ada.createInvite()).code);
     await eventually(() => ada.friends().length === 1, 'a friend');
@@ -54,8 +56,7 @@ async function withBridges(count: number, options: Partial<Options>, run: (scene
     await grace.setPolicy('ada', 'auto');
     await run({ ada, grace, bridges, pushed: () => order });
   } finally {
-    await Promise.all(bridges.map((bridge) => bridge.close()));
-    await Promise.all(people.map((one) => one.close()));
+    await Promise.all([...started, ...people].map((one) => one.close()));
   }
 }
 

@@ -132,9 +132,8 @@ export class World {
 
   async close(): Promise<void> {
     for (const stranger of this.#strangers) stranger.terminate();
-    await Promise.all(this.#people.map((one) => one.close()));
-    await Promise.all(this.#assistants.map((one) => one.close()));
-    await this.exchange.stop();
+    const all = [...this.#people, ...this.#assistants];
+    await Promise.all(all.map((one) => one.close())).finally(() => this.exchange.stop());
   }
 }
 
