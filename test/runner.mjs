@@ -1,16 +1,20 @@
 /** Runs the test files, each in a process of its own, and sums what uvu reports. Behind `npm test`. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { constants, cpus, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const TESTS = dirname(fileURLToPath(import.meta.url));
 const ROOT = dirname(TESTS);
 /** A test file that takes longer has hung. The simulator runs ten thousand worlds, the torture starts the exchange a hundred times. */
-const TEST_FILE_MS_MAX = 300_000;
-const LONG_TEST_FILE_MS_MAX = 900_000;
+const TEST_FILE_MS_MAX = 1_200_000;
+const LONG_TEST_FILE_MS_MAX = 2_400_000;
 const LONG_TESTS = ['sim', 'torture'];
+/** So long after its last test a file is given to end: a slow machine needs some of it for the coverage and for what is tidied up. */
+const END_MS_MAX = 60_000;
+/** So long the output of what was killed is waited for. */
+const OUTPUT_MS_MAX = 5_000;
 
 /** The test files whose path in the project holds one of `parts`; all of them, if there are none. */
 export function testFiles(parts) {
@@ -57,28 +61,74 @@ export async function runTests(files, { withCoverage = false } = {}) {
   return total;
 }
 
+/**
+ * The files that run, each a process group with all that it has started: a file that was killed has ended nothing of its own, and what
+ * stays behind would hold its output open. A Ctrl-C reaches no group but ours.
+ */
+const groups = new Set();
+process.on('exit', () => {
+  for (const pid of groups) killGroup(pid);
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+
+function killGroup(pid) {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody of it is left.
+  }
+}
+
 /** Returns { passed, failed, skipped, output, seconds }. */
 export function runTestFile(file, coverage) {
   return new Promise((resolve) => {
     const startedAt = performance.now();
     const env = { ...process.env, ...(coverage === undefined ? {} : { NODE_V8_COVERAGE: coverage }) };
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], { cwd: ROOT, env });
+    const args = ['--disable-warning=ExperimentalWarning', file];
+    const child = spawn(process.execPath, args, { cwd: ROOT, env, detached: true });
+    groups.add(child.pid);
+    const timers = [];
     let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding('utf8').on('data', (text) => (output += text));
+    let isKilled = false;
+    const killIn = (milliseconds, why) => {
+      const kill = () => {
+        isKilled = true;
+        output += `\n${why}\n`;
+        killGroup(child.pid);
+        // Whoever has left the group may hold the output open for ever.
+        const letGo = () => [child.stdout, child.stderr].map((stream) => stream.destroy());
+        timers.push(setTimeout(letGo, OUTPUT_MS_MAX));
+      };
+      timers.push(setTimeout(kill, milliseconds));
+    };
     const isLong = LONG_TESTS.some((folder) => file.startsWith(join(TESTS, folder)));
     const msMax = isLong ? LONG_TEST_FILE_MS_MAX : TEST_FILE_MS_MAX;
-    const timer = setTimeout(() => {
-      output += `\nThe file took longer than ${msMax / 1000} s: an open socket or timer keeps it running, or a test hangs.\n`;
-      child.kill('SIGKILL');
-    }, msMax);
+    killIn(msMax, `The file took longer than ${msMax / 1000} s: a test hangs.`);
+    let isOver = false;
+    const over = () => {
+      const why = `The tests were over for ${END_MS_MAX / 1000} s, and a socket, a timer or a process was still open.`;
+      if (!isOver) killIn(END_MS_MAX, why);
+      isOver = true;
+    };
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text;
+        // The last line of uvu, which sets an exit code and leaves it to the file to end.
+        if (!isOver && /^ {2}Duration: /m.test(output)) over();
+      });
+    // Its output stays open as long as a process has it that the file has left behind.
+    child.on('exit', over);
     child.on('close', (code) => {
-      clearTimeout(timer);
+      for (const timer of timers) clearTimeout(timer);
+      killGroup(child.pid);
+      groups.delete(child.pid);
+      // What is skipped is not in the total.
       const [ran, passed, skipped] = ['Total', 'Passed', 'Skipped'].map((word) =>
         Number(new RegExp(`^ {2}${word}: +(\\d+)`, 'm').exec(stripColours(output))?.[1] ?? 0),
       );
-      // A file that ran nothing, or ended badly after its tests, has failed.
-      const failed = Math.max(ran - passed - skipped, code !== 0 || ran === 0 ? 1 : 0);
+      // A file that ran nothing, ended badly after its tests or left something running, has failed.
+      const failed = Math.max(ran - passed, code !== 0 || ran === 0 || isKilled ? 1 : 0);
       if (ran === 0) output += '\nThis file ran no test: it must end with .run().\n';
       resolve({ passed, failed, skipped, output, seconds: (performance.now() - startedAt) / 1000 });
     });

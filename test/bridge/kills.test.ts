@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { eventually, suite, temporaryFolder } from '../harness.ts';
 import { type Assistant, GENERATIONS } from './assistants.ts';
-import { nextShown, type Shown, World } from './world.ts';
+import { AGAIN_MS_MAX, nextShown, type Shown, World } from './world.ts';
 
 const test = suite('bridge: kills');
 
@@ -37,7 +37,8 @@ test('the exchange is killed while nobody has the question yet', async () => {
     await grace.close();
     // A new session: after an answer, asking again would need the owner.
     const asked = ada.call('magi_ask', { friend: 'grace', text: 'while away' });
-    await eventually(async () => (await ada.call('magi_status')).data.unsent === 0 || undefined, 'the mailbox');
+    await eventually(() => world.exchange.logs.some(({ event }) => event === 'queued'), 'the mailbox');
+    await eventually(async () => (await ada.call('magi_status')).data.unsent === 0 || undefined, 'ada to know');
     await world.restart('SIGKILL');
     const next = await world.assistant('grace', { name: 'another' });
     const [shown] = await nextShown(next);
@@ -70,7 +71,7 @@ test('while there is no exchange, every tool answers, and what was asked goes ou
     }
     await world.restart('SIGKILL');
     assert.is((await nextShown(grace))[0]?.text, 'is anybody there?');
-    await eventually(async () => (await isConnected(ada)) || undefined, 'to be connected again');
+    await eventually(async () => (await isConnected(ada)) || undefined, 'to be connected again', AGAIN_MS_MAX);
     assert.match(String((await ada.call('magi_create_invite')).data.code), /^[2-9A-Z]{6}$/);
   });
 });

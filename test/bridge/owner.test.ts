@@ -1,6 +1,6 @@
 /** Nothing leaves for a friend under `ask` unless the owner has said yes to exactly that: everything that is not such a yes, tried. */
 import * as assert from 'uvu/assert';
-import { type Json, suite } from '../harness.ts';
+import { eventually, type Json, suite } from '../harness.ts';
 import { type Assistant, GENERATIONS } from './assistants.ts';
 import { Wire } from './wire.ts';
 import { nextShown, type Stranger, World } from './world.ts';
@@ -42,6 +42,7 @@ async function withEve(
   const name = `eve${++strangers}`;
   const eve = await world.stranger(name, ada, 'ask');
   await run(name, eve);
+  await eventually(async () => (await eve.contents()).length >= expected.length, 'what was sent');
   assert.equal(await eve.contents(), expected);
 }
 

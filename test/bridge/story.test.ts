@@ -31,11 +31,17 @@ async function withTwo(
   const url = `ws://127.0.0.1:${exchange.port}`;
   const home = temporaryFolder();
   const consent = owner === undefined ? {} : { owner };
-  const [ada, grace] = await Promise.all([
-    assistant({ url, home, username: 'ada', generation, ...consent }),
-    assistant({ url, home, username: 'grace' }),
-  ]);
+  const started: Assistant[] = [];
+  const start = async (options: Options) => {
+    const one = await assistant(options);
+    started.push(one);
+    return one;
+  };
   try {
+    const [ada, grace] = await Promise.all([
+      start({ url, home, username: 'ada', generation, ...consent }),
+      start({ url, home, username: 'grace' }),
+    ]);
     const invite = await ada.call('magi_create_invite');
     assert.match(String(invite.data.code), /^[2-9A-HJ-NP-Z]{6}$/);
     const connected = await grace.call('magi_connect', { code: invite.data.code });
@@ -43,8 +49,7 @@ async function withTwo(
     await eventually(async () => (await ada.call('magi_friends')).text.includes('@grace') || undefined, 'a friend');
     await run({ ada, grace, url, home });
   } finally {
-    await Promise.all([ada.close(), grace.close()]);
-    await exchange.stop();
+    await Promise.all(started.map((one) => one.close())).finally(() => exchange.stop());
   }
 }
 

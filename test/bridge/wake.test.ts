@@ -38,15 +38,17 @@ async function withBridges(count: number, options: Partial<Options>, run: (scene
   const people = names.map((username) => openClient({ server: url, username, home: join(home, username) }));
   const [ada, grace] = people as [Client, Client];
   const order: string[] = [];
-  const bridges = await Promise.all(
-    Array.from({ length: count }, (_, at) =>
-      assistant({
-        ...{ url, home, username: grace.username, wakeTimes: QUICK, ...options },
-        pushed: (content) => order.push(`${at} ${content}`),
-      }),
-    ),
-  );
+  const started: Assistant[] = [];
+  const start = async (at: number) => {
+    const bridge = await assistant({
+      ...{ url, home, username: grace.username, wakeTimes: QUICK, ...options },
+      pushed: (content) => order.push(`${at} ${content}`),
+    });
+    started.push(bridge);
+    return bridge;
+  };
   try {
+    const bridges = await Promise.all(Array.from({ length: count }, (_, at) => start(at)));
     await Promise.all(people.map((one) => one.identify()));
     await grace.connect((await ada.createInvite()).code);
     await eventually(() => ada.friends().length === 1, 'a friend');
@@ -54,15 +56,15 @@ async function withBridges(count: number, options: Partial<Options>, run: (scene
     await grace.setPolicy('ada', 'auto');
     await run({ ada, grace, bridges, pushed: () => order });
   } finally {
-    await Promise.all(bridges.map((bridge) => bridge.close()));
-    await Promise.all(people.map((one) => one.close()));
+    await Promise.all([...started, ...people].map((one) => one.close()));
   }
 }
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** Nothing more is pushed. */
+/** Nothing more is pushed than what is on its way. */
 async function quiet({ pushed }: Scene): Promise<void> {
+  await pause(200);
   const before = pushed().length;
   await pause(QUIET_MS);
   assert.is(pushed().length, before, pushed().join('\n'));
@@ -153,7 +155,7 @@ test('when the bridge that wakes is killed, another one wakes its assistant', as
     const told = Number((await eventually(() => pushed()[0], 'a notice'))[0]);
     process.kill((bridges[told] as Assistant).pid ?? 0, 'SIGKILL');
     // Nothing tells the others: they look by themselves now and then.
-    await eventually(() => pushed()[1], 'another notice').catch(() => eventually(() => pushed()[1], 'another notice'));
+    await eventually(() => pushed()[1], 'another notice');
     assert.is.not(Number(pushed()[1]?.[0]), told);
   });
 });
@@ -163,7 +165,8 @@ test('one that is closed gives it to another at once', async () => {
     ask(ada, 'grace', 'psst');
     const told = Number((await eventually(() => pushed()[0], 'a notice'))[0]);
     await (bridges[told] as Assistant).close();
-    await eventually(() => pushed()[1], 'another notice');
+    // It is not found by a look now and then.
+    await eventually(() => pushed()[1], 'another notice', 10_000);
     assert.is.not(Number(pushed()[1]?.[0]), told);
   });
 });
@@ -190,7 +193,7 @@ test('an answer that comes late wakes the assistant that asked, or another one i
 });
 
 test('a channel that has woken somebody comes first, before that it gives others a head start', async () => {
-  await withBridges(1, { wakeTimes: [4_000, 600_000] }, async ({ ada, grace, bridges, pushed }) => {
+  await withBridges(1, { wakeTimes: [10_000, 600_000] }, async ({ ada, grace, bridges, pushed }) => {
     const [bridge] = bridges as [Assistant];
     // As the hook of a session does.
     const wakeOther = async () => {
@@ -214,7 +217,7 @@ test('a channel that has woken somebody comes first, before that it gives others
 });
 
 test('a channel by which a word has come back comes first, too', async () => {
-  await withBridges(1, { wakeTimes: [4_000, 600_000] }, async ({ ada, grace, bridges }) => {
+  await withBridges(1, { wakeTimes: [10_000, 600_000] }, async ({ ada, grace, bridges }) => {
     const [bridge] = bridges as [Assistant];
     const word = await grace.wakes.add('channel');
     const event = await eventually(() => bridge.events[0], 'the word');

@@ -132,9 +132,8 @@ export class World {
 
   async close(): Promise<void> {
     for (const stranger of this.#strangers) stranger.terminate();
-    await Promise.all(this.#people.map((one) => one.close()));
-    await Promise.all(this.#assistants.map((one) => one.close()));
-    await this.exchange.stop();
+    const all = [...this.#people, ...this.#assistants];
+    await Promise.all(all.map((one) => one.close())).finally(() => this.exchange.stop());
   }
 }
 
@@ -197,8 +196,14 @@ export class Stranger {
   }
 }
 
+/** A bridge that dials again pauses for up to 30 s. */
+export const AGAIN_MS_MAX = 60_000;
+
 /** The next messages, waited for. */
 export async function nextShown(one: Assistant): Promise<Shown[]> {
-  const { data } = await one.call('magi_inbox', { wait_seconds: 20 });
-  return data.messages as Shown[];
+  const look = async () => {
+    const messages = (await one.call('magi_inbox', { wait_seconds: 20 })).data.messages as Shown[];
+    return messages.length > 0 && messages;
+  };
+  return await eventually(look, `the next messages of ${one.username}`, AGAIN_MS_MAX);
 }

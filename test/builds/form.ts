@@ -21,7 +21,7 @@ export function runAlone(command: readonly string[], env: Settings = {}): Ended 
     cwd: temporaryFolder(),
     env: { ...env },
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 120_000,
   });
   if (error !== undefined) throw error;
   return { status, stdout, stderr };
@@ -41,7 +41,7 @@ export function runBuild(args: readonly string[], root = ROOT): Ended {
     cwd: root,
     env,
     encoding: 'utf8',
-    timeout: 240_000,
+    timeout: 900_000,
   });
   return { status, stdout, stderr };
 }

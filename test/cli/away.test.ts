@@ -117,19 +117,20 @@ test('Ctrl-C stops the waiting and not the question', async () => {
 test('who asks gets the answer although the exchange was killed in between', async () => {
   const data = temporaryFolder();
   const PORT = `${await freePort(seededChance('port'))}`;
-  const first = await startExchange({ ...UNLIMITED, DATA_DIR: data, PORT });
-  const [anna, bert] = [new Typist(first, 'anna'), new Typist(first, 'bert')];
-  await bert.befriend(anna);
-  const asking = anna.start('ask', 'bert', 'Will it last?');
-  const entries = async () => (await bert.json('inbox')).entries as Json[];
-  await eventually(async () => (await entries()).length === 1, 'the question');
-  await first.stop('SIGKILL');
-  const second = await startExchange({ ...UNLIMITED, DATA_DIR: data, PORT });
+  const env = { ...UNLIMITED, DATA_DIR: data, PORT };
+  let running = await startExchange(env);
   try {
+    const [anna, bert] = [new Typist(running, 'anna'), new Typist(running, 'bert')];
+    await bert.befriend(anna);
+    const asking = anna.start('ask', 'bert', 'Will it last?');
+    const entries = async () => (await bert.json('inbox')).entries as Json[];
+    await eventually(async () => (await entries()).length === 1, 'the question');
+    await running.stop('SIGKILL');
+    running = await startExchange(env);
     await bert.done('answer', '1', 'It does.');
     assert.equal(await asking.ends(), { code: 0, stdout: 'It does.\n', stderr: '' });
   } finally {
-    await second.stop();
+    await running.stop();
   }
 });
 

@@ -91,7 +91,7 @@ function hook(session: string | undefined, through: readonly string[] = []): Hoo
   return { child, ended };
 }
 
-const ends = (one: Hook) => within(one.ended, 'the hook to end', 20_000);
+const ends = (one: Hook) => within(one.ended, 'the hook to end', 60_000);
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const isRunning = ({ child }: Hook) => child.exitCode === null && child.signalCode === null;
 

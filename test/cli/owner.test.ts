@@ -88,8 +88,10 @@ test('invite --wait shows who used the code and asks whether that is the friend'
   assert.is(await policyOf(ada), 'ask');
 
   const bob = new Typist(exchange, `bob-${Math.random()}`);
+  const made = () => exchange.logs.filter(({ event }) => event === 'invite_created').length;
+  const before = made();
   const waiting = ada.start('invite', '--wait', '--json');
-  await eventually(() => waiting.child.exitCode === null, 'it to wait');
+  await eventually(() => made() > before, 'it to wait');
   const { code: another } = await ada.json('invite');
   await bob.done('connect', another as string);
   const { friend } = JSON.parse((await waiting.ends()).stdout);

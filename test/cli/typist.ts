@@ -60,7 +60,7 @@ export class Running {
   }
 
   async ends(): Promise<Ended> {
-    const code = await within(this.#ended, `the end of a command that printed ${JSON.stringify(this.stdout)}`, 20_000);
+    const code = await within(this.#ended, `the end of a command that printed ${JSON.stringify(this.stdout)}`, 60_000);
     return { code, stdout: this.stdout, stderr: this.stderr };
   }
 }

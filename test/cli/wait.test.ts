@@ -1,6 +1,6 @@
 /** `wait`, as a hook calls it: exit code 2 once for each thing that waits, and never a friend's words. */
 import * as assert from 'uvu/assert';
-import { type Exchange, type Json, suite } from '../harness.ts';
+import { type Exchange, eventually, type Json, suite } from '../harness.ts';
 import { endTypists, startKeeping, Typist } from './typist.ts';
 
 const test = suite('cli: wait');
@@ -47,6 +47,8 @@ test('a question wakes one of several, once, without its text', async () => {
 test('who waits already is woken by what arrives, one of two', async () => {
   const waiting = [ada.start('wait'), ada.start('wait')];
   const first = Promise.race(waiting.map((one) => one.ends()));
+  const live = async () => ((await (await fetch(`${exchange.url}/api/stats`)).json()) as Json).liveClients;
+  await eventually(async () => (await live()) === 2, 'both to wait');
   await grace.done('ask', 'ada', 'Anybody?', '--no-wait');
   assert.is((await first).code, 2);
   const idle = waiting.filter(({ child }) => child.exitCode === null);

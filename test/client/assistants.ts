@@ -24,7 +24,8 @@ await build({
   banner: { js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);` },
 });
 const CLOCK = new URL('./clock.ts', import.meta.url).href;
-const WAIT_MS_MAX = 30_000;
+/** Shorter than the minute after which the client helps itself: what it should be told at once must not be found by that. */
+const WAIT_MS_MAX = 50_000;
 
 /** The Nodes on which the client's processes are run: this one, and those of MAGI_NODES, paths with a colon between. */
 export const NODES = [process.execPath, ...(process.env.MAGI_NODES ?? '').split(':').filter((path) => path !== '')];

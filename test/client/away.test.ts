@@ -64,7 +64,8 @@ onEachNode(
     const { id: unsent } = await ada.tell('ask', { to: 'grace', text: 'how?' }, 'asked');
     await eventually(() => world.rows('ada', 'SELECT * FROM sent').length === 2, 'the question on disk');
     await ada.kill();
-    const waiting = await world.assistant('ada', { clockMs: 31 * DAY_MS });
+    // A day later it would have forgotten what was asked.
+    const waiting = await world.assistant('ada', { clockMs: 29 * DAY_MS });
     waiting.do('answerTo', { id });
     waiting.do('answerTo', { id: unsent });
     await world.startServer(31 * DAY_MS);

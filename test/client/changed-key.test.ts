@@ -41,7 +41,8 @@ onEachNode(test, 'whoever has the name next is held back until the owner trusts 
   // One of the two is told: whichever looked first.
   const { pinned: known, offered } = await Promise.any([ada.until('keyChanged'), other.until('keyChanged')]);
   assert.equal([known, offered], [pinned, stranger.publicKey]);
-  await ada.until('arrived', { id: 'q1' }).catch(() => other.until('arrived', { id: 'q1' }));
+  // Whichever put it away.
+  await Promise.any([ada.until('arrived', { id: 'q1' }), other.until('arrived', { id: 'q1' })]);
   assert.is((await ada.tell('ask', { to: 'grace', text: 'is it you?' }, 'unsent')).code, 'key_changed');
   for (const one of [ada, other]) {
     assert.equal((await one.tell('inbox', {}, 'inbox')).entries, []);
@@ -52,7 +53,7 @@ onEachNode(test, 'whoever has the name next is held back until the owner trusts 
   const change = { username: 'grace', pinned, offered: stranger.publicKey };
   assert.equal([friend?.publicKey, friend?.change], [pinned, change]);
 
-  await other.tell('trust', { name: 'grace' }, 'done');
+  await other.tell('trust', { name: 'grace' }, 'done', { did: 'trust' });
   await eventually(() => [ada, other].flatMap((one) => one.heard('claimed')).length === 1, 'the question to be shown');
   await eventually(() => socket.inbox.some(({ type, replyTo }) => type === 'answer' && replyTo === 'q1'), 'the answer');
   assert.is((await friendOf(ada, 'grace'))?.publicKey, stranger.publicKey);

@@ -43,7 +43,10 @@ test('a question is not sent before the owner agrees, and then returns its answe
     ['may I?'],
   );
   exchange.crash();
+  await Promise.all([ada.until('closed'), grace.until('closed')]);
   await eventually(() => ada.client.isIdentified && grace.client.isIdentified, 'both to be back');
+  // Behind whatever she says on coming back.
+  await ada.client.createInvite();
   assert.equal(exchange.heardOf('ask'), []);
   assert.is(ada.client.waiting().unsent, 0);
   const asked = ada.client.approve(id.slice(0, 8));

@@ -116,6 +116,8 @@ onEachNode(test, 'when our socket is lost, what a guest was asked is not waited 
   const [ada, guest] = await withGuest(world);
   const { id } = await ada.tell('ask', { to: 'guest', text: 'why?' }, 'asked');
   await told(guest, { type: 'question' });
+  // Else it would wait in the outbox.
+  assert.is((await ada.until('sent', { id })).status, 'forwarded');
   await world.killServer();
   await world.startServer();
   assert.is((await ada.until('noAnswer', { id })).code, 'left');

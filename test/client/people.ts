@@ -6,7 +6,8 @@ import { MagiError } from '../../src/client/errors.ts';
 import { openHome } from '../../src/client/home.ts';
 import { Identity } from '../../src/client/identity.ts';
 import type { ClientEvents } from '../../src/client/options.ts';
-import { eventually } from '../harness.ts';
+import { eventually, temporaryFolder } from '../harness.ts';
+import { ScriptedExchange } from './scripted-exchange.ts';
 
 type Told = readonly [what: string, ...details: unknown[]];
 
@@ -25,6 +26,37 @@ const people = new Set<Client>();
 export async function everybodyLeaves(): Promise<void> {
   await Promise.all([...people].map((client) => client.close()));
   people.clear();
+}
+
+/** Runs with a scripted exchange of its own; it and everybody on it end afterwards, also when the test fails. */
+export async function onExchange(run: (exchange: ScriptedExchange) => Promise<void>): Promise<void> {
+  const exchange = await ScriptedExchange.start();
+  try {
+    await run(exchange);
+  } finally {
+    await everybodyLeaves().finally(() => exchange.stop());
+  }
+}
+
+export interface Pair {
+  readonly exchange: ScriptedExchange;
+  readonly ada: Person;
+  readonly grace: Person;
+  readonly folder: string;
+}
+
+/** Tests with two connected users. */
+export function pairs(test: (title: string, run: () => Promise<void>) => void) {
+  return (title: string, run: (pair: Pair) => Promise<void>): void =>
+    test(title, () =>
+      onExchange(async (exchange) => {
+        const folder = temporaryFolder();
+        const [ada, grace] = [person(exchange, 'ada', folder), person(exchange, 'Grace', folder)];
+        await Promise.all([ada.client.identify(), grace.client.identify()]);
+        await befriend(ada, grace);
+        await run({ exchange, ada, grace, folder });
+      }),
+    );
 }
 
 /** A keyed user; with a `folder`, everything of theirs is kept there. */

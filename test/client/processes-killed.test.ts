@@ -51,7 +51,7 @@ onEachNode(
   'who is asked is killed when the question is on disk and the exchange does not know',
   async (world) => {
     const [ada, grace] = await world.begin();
-    await grace.tell('die', { at: 'arrived' }, 'done');
+    await grace.tell('die', { at: 'arrived' }, 'done', { did: 'die' });
     const { id } = await ada.tell('ask', { to: 'grace', text: 'why?' }, 'asked');
     await grace.ended();
     await server(world, 'grace');
@@ -63,7 +63,7 @@ onEachNode(
 
 onEachNode(test, 'who is asked is killed with the question in hand', async (world) => {
   const [ada, grace] = await world.begin();
-  await grace.tell('die', { at: 'claimed' }, 'done');
+  await grace.tell('die', { at: 'claimed' }, 'done', { did: 'die' });
   grace.do('serve', { answering: true });
   const { id } = await ada.tell('ask', { to: 'grace', text: 'why?' }, 'asked');
   await grace.ended();

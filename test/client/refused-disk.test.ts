@@ -4,7 +4,7 @@ import { Client } from '../../src/client/client.ts';
 import { Database } from '../../src/client/database.ts';
 import { Identity } from '../../src/client/identity.ts';
 import { eventually, suite } from '../harness.ts';
-import { befriend, everybodyLeaves, nextQuestion, person, refusal } from './people.ts';
+import { befriend, everybodyLeaves, nextQuestion, onExchange, person, refusal } from './people.ts';
 import { ScriptedExchange } from './scripted-exchange.ts';
 
 const test = suite('client on a disk that refuses');
@@ -58,20 +58,20 @@ test('it does not dial again and again, and tells its owner once', async () => {
 });
 
 test('what was refused comes again on the next socket', async () => {
-  const exchange = await ScriptedExchange.start();
-  const [ada, grace] = [person(exchange, 'ada'), person(exchange, 'grace')];
-  await Promise.all([ada.client.identify(), grace.client.identify()]);
-  await befriend(ada, grace);
-  const free = fill(grace.database);
-  const asked = ada.client.ask('grace', TEXT);
-  await grace.until('closed');
-  free();
-  const question = await nextQuestion(grace);
-  assert.is(question.text, TEXT);
-  await question.answer('well');
-  assert.is((await asked).text, 'well');
-  assert.is(grace.told.filter(([what]) => what === 'trouble').length, 1);
-  exchange.stop();
+  await onExchange(async (exchange) => {
+    const [ada, grace] = [person(exchange, 'ada'), person(exchange, 'grace')];
+    await Promise.all([ada.client.identify(), grace.client.identify()]);
+    await befriend(ada, grace);
+    const free = fill(grace.database);
+    const asked = ada.client.ask('grace', TEXT);
+    await grace.until('closed');
+    free();
+    const question = await nextQuestion(grace);
+    assert.is(question.text, TEXT);
+    await question.answer('well');
+    assert.is((await asked).text, 'well');
+    assert.is(grace.told.filter(([what]) => what === 'trouble').length, 1);
+  });
 });
 
 test.run();

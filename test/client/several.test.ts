@@ -21,6 +21,12 @@ onEachNode(test, 'each question is taken on by exactly one', async (world) => {
   const texts = Array.from({ length: 45 }, (_, n) => `question ${n}`);
   ada.do('askMany', { to: 'grace', texts });
   await ada.until('answer', {}, texts.length);
+  // What the others have said comes through other pipes than Ada's answers.
+  for (const [what, fits] of [
+    ['arrived', { kind: 'question' }],
+    ['claimed', {}],
+  ] as const)
+    await eventually(() => all.flatMap((one) => one.heard(what, fits)).length >= texts.length, what);
   const claimed = all.flatMap((one) => one.heard('claimed').map(({ text }) => String(text)));
   assert.equal(claimed.toSorted(), texts.toSorted());
   const arrived = all.flatMap((one) => one.heard('arrived', { kind: 'question' }).map(({ number }) => Number(number)));

@@ -16,6 +16,7 @@ const PEOPLE = ['ada', 'grace'] as const;
 const PAUSE_MS_MAX = 20;
 /** One of so many questions is followed by a kill. */
 const KILL_ODDS = 12;
+const KILL_EVERY = 40;
 const EXCHANGE_KILL_ODDS = 8;
 
 const friendOf = (name: string) => (name === 'ada' ? 'grace' : 'ada');
@@ -131,13 +132,14 @@ for (const part of [1, 2, 3])
       for (let n = 0; n < QUESTIONS; n++) {
         crowd.ask(chance.pick(PEOPLE), `question ${n}`);
         await new Promise((resolve) => setTimeout(resolve, chance.below(PAUSE_MS_MAX)));
-        if (chance.below(KILL_ODDS) > 0) continue;
+        // Some in each part, whatever chance says.
+        if (n % KILL_EVERY !== KILL_EVERY - 1 && chance.below(KILL_ODDS) > 0) continue;
         await crowd.kill();
         if (chance.below(EXCHANGE_KILL_ODDS) > 0) continue;
         await world.killServer();
         await world.startServer();
       }
-      const end = performance.now() + 40_000;
+      const end = performance.now() + 120_000;
       for (const name of PEOPLE)
         while (crowd.open(name) > 0 && performance.now() < end)
           await new Promise((resolve) => setTimeout(resolve, 100));

@@ -2,29 +2,11 @@
 import * as assert from 'uvu/assert';
 import { MagiError } from '../../src/client/errors.ts';
 import { eventually, suite, temporaryFolder } from '../harness.ts';
-import { befriend, nextQuestion, type Person, person, refusal } from './people.ts';
-import { ScriptedExchange } from './scripted-exchange.ts';
+import { befriend, nextQuestion, onExchange, pairs, person, refusal } from './people.ts';
 
 const test = suite('client waits');
 
-type Pair = { exchange: ScriptedExchange; ada: Person; grace: Person; folder: string };
-
-/** A test with two connected users; everything is closed afterwards. */
-function withPair(title: string, run: (pair: Pair) => Promise<void>): void {
-  test(title, async () => {
-    const exchange = await ScriptedExchange.start();
-    const folder = temporaryFolder();
-    const [ada, grace] = [person(exchange, 'ada', folder), person(exchange, 'Grace', folder)];
-    try {
-      await Promise.all([ada.client.identify(), grace.client.identify()]);
-      await befriend(ada, grace);
-      await run({ exchange, ada, grace, folder });
-    } finally {
-      await Promise.all([ada.client.close(), grace.client.close()]);
-      exchange.stop();
-    }
-  });
-}
+const withPair = pairs(test);
 
 withPair('with a signal that was aborted before, nothing is asked', async ({ exchange, ada }) => {
   const error = await ada.client.ask('grace', 'why?', { signal: AbortSignal.abort() }).catch((found) => found);
@@ -40,10 +22,12 @@ withPair('answerTo connects by itself, and the answer is not news meanwhile', as
   await ada.client.close();
   await eventually(() => exchange.clientsOf('ada').length === 0, 'ada to be gone');
   const [later, other] = [person(exchange, 'ada', folder), person(exchange, 'ada', folder)];
-  const answer = later.client.answerTo(id);
-  await eventually(() => exchange.clientsOf('ada').length === 1, 'ada to be back');
-  // The other one hears it first, and nobody is told that there is something to read.
+  // Who came first hears it first, and nobody is told that there is something to read.
   await other.client.identify();
+  const answer = later.client.answerTo(id);
+  await eventually(() => exchange.clientsOf('ada').length === 2, 'ada to be back');
+  const awaiting = () => other.database.get('SELECT waits_by FROM sent WHERE id = ?', id)?.waits_by;
+  await eventually(() => awaiting() === later.client.session.process, 'the wait to be on disk');
   const news: number[] = [];
   const looking = setInterval(() => news.push(other.client.waiting().answers), 1);
   await (await nextQuestion(grace)).answer('because');
@@ -125,27 +109,25 @@ withPair('answerTo of what was never asked is refused', async ({ ada, grace }) =
 });
 
 test('who is not let in is told so when they ask; what is on disk already waits for a client that is', async () => {
-  const exchange = await ScriptedExchange.start();
-  const folder = temporaryFolder();
-  const [ada, grace] = [person(exchange, 'ada', folder), person(exchange, 'Grace', folder)];
-  await Promise.all([ada.client.identify(), grace.client.identify()]);
-  await befriend(ada, grace);
-  await ada.client.close();
-  await eventually(() => exchange.clientsOf('ada').length === 0, 'ada to be gone');
-  exchange.users.set('ada', { username: 'ada', nickname: 'ada', publicKey: 'somebody else’s' });
-  const refused = person(exchange, 'ada', folder);
-  const first = refused.client.post('grace', 'one');
-  assert.equal([await refusal(first.sent), await refusal(first.answer)], ['bad_signature', 'bad_signature']);
-  assert.is(await refusal(refused.client.ask('grace', 'two')), 'bad_signature');
-  await refused.client.close();
-  const later = person(exchange, 'ada', folder);
-  assert.equal(
-    later.client.asked(9).map(({ content, state }) => [content, state]),
-    [['one', 'waiting']],
-  );
-  await later.client.close();
-  await grace.client.close();
-  exchange.stop();
+  await onExchange(async (exchange) => {
+    const folder = temporaryFolder();
+    const [ada, grace] = [person(exchange, 'ada', folder), person(exchange, 'Grace', folder)];
+    await Promise.all([ada.client.identify(), grace.client.identify()]);
+    await befriend(ada, grace);
+    await ada.client.close();
+    await eventually(() => exchange.clientsOf('ada').length === 0, 'ada to be gone');
+    exchange.users.set('ada', { username: 'ada', nickname: 'ada', publicKey: 'somebody else’s' });
+    const refused = person(exchange, 'ada', folder);
+    const first = refused.client.post('grace', 'one');
+    assert.equal([await refusal(first.sent), await refusal(first.answer)], ['bad_signature', 'bad_signature']);
+    assert.is(await refusal(refused.client.ask('grace', 'two')), 'bad_signature');
+    await refused.client.close();
+    const later = person(exchange, 'ada', folder);
+    assert.equal(
+      later.client.asked(9).map(({ content, state }) => [content, state]),
+      [['one', 'waiting']],
+    );
+  });
 });
 
 test.run();

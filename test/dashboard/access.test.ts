@@ -100,6 +100,9 @@ for (const options of LOOKS)
     await withExchange(ENV, async (exchange) => {
       const { page } = await look(exchange, { ...options, before: watchShifts });
       const shifts = () => page.evaluate(() => (window as unknown as { shifts: string[] }).shifts);
+      // What was painted last is told a frame later.
+      const painted = () =>
+        page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
       // Whether the observer sees anything at all.
       await page.evaluate(() => {
         document.querySelector('main')?.animate([{ marginTop: '0' }, { marginTop: '90px' }], 200);
@@ -113,16 +116,20 @@ for (const options of LOOKS)
       for (let n = 0; n < 10; n++) clients.push(await TestClient.identified(exchange, `user ${n}`));
       await eventually(async () => (await page.locator('.user').count()) === 13, 'everybody to be shown');
       await page.getByRole('radio', { name: '15 minutes' }).check();
+      await painted();
+      assert.equal(await shifts(), []);
+      // The log opens where somebody asked for it, and that may take longer than what the browser counts as an answer to a click.
       await logIn(page);
       await page.locator('.entry').first().waitFor();
+      await painted();
+      const asked = (await shifts()).length;
       await page.evaluate(() => scrollTo(0, 0));
       for (const client of clients) await client.close();
       await page.getByText('Nobody is here yet.').waitFor();
       await exchange.stop('SIGKILL');
       await page.getByText('Cut off from the exchange.').waitFor();
-      // What was painted last is told a frame later.
-      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-      assert.equal(await shifts(), []);
+      await painted();
+      assert.equal((await shifts()).slice(asked), []);
     });
   });
 

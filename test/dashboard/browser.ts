@@ -1,7 +1,5 @@
 /** A real Chromium that looks at a real exchange's dashboard. */
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { suite as uvuSuite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -86,7 +84,7 @@ export async function look(exchange: Exchange, { token, before, hash = '', ...op
     await context.addInitScript((text) => sessionStorage.setItem('magi-admin-token', text), token);
   if (before !== undefined) await context.addInitScript(before);
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (message.type() === 'error') complaints.push(message.text());
@@ -143,14 +141,4 @@ export function overflow(page: Page): Promise<number> {
   return page.evaluate(
     () => document.documentElement.scrollWidth - document.documentElement.getBoundingClientRect().width,
   );
-}
-
-/** A free port, asked for by number: a port that was given for 0 cannot be taken again at once by the next exchange. */
-export async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return String(port);
 }

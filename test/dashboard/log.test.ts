@@ -1,7 +1,8 @@
 /** Protocol parts 6 and 7: the operator's way to the log, in a real browser. */
 import * as assert from 'uvu/assert';
-import { eventually, TestClient, withExchange } from '../harness.ts';
-import { ask, browserSuite, ENV, freePort, logIn, look, PASSWORD, shows, tryWrongCode } from './browser.ts';
+import { eventually, seededChance, TestClient, withExchange } from '../harness.ts';
+import { freePort } from '../torture/victims.ts';
+import { ask, browserSuite, ENV, logIn, look, PASSWORD, shows, tryWrongCode } from './browser.ts';
 
 const { test, inBrowser } = browserSuite('dashboard log');
 
@@ -60,7 +61,7 @@ inBrowser('a token that has ended leads back to the login', async () => {
 });
 
 inBrowser('after a restart of the exchange the log asks for the password again', async () => {
-  const env = { ...ENV, PORT: await freePort() };
+  const env = { ...ENV, PORT: `${await freePort(seededChance('port'))}` };
   await withExchange(env, async (first) => {
     const { page } = await look(first);
     await logIn(page);

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { MAIN, ROOT, startExchange, suite, TestClient, temporaryFolder } from '../harness.ts';
+import { MAIN, ROOT, startExchange, suite, TestClient, temporaryFolder, within } from '../harness.ts';
 
 const test = suite('systemd units');
 
@@ -115,15 +115,18 @@ if (analyze('--version').status === 0) {
     const data = join(temporaryFolder(), 'data');
     const logs = { LOG_FILE: join(data, 'server.log'), LOG_FILE_BYTES: '1500' };
     const exchange = await startExchange({ DATA_DIR: data, ...logs }, [...strace, process.execPath, MAIN]);
-    const [one, other] = await TestClient.pair(exchange, 'one', 'other');
-    await one.request({ type: 'ask', content: 'watched?' }, 'question_sent');
-    await other.next('question');
-    await (await fetch(`${exchange.url}/metrics`)).text();
-    // What strace runs gets the signal; strace ends with it.
-    const { pid } = exchange.process;
-    for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' '))
-      process.kill(Number(child), 'SIGTERM');
-    await exchange.ended;
+    try {
+      const [one, other] = await TestClient.pair(exchange, 'one', 'other');
+      await one.request({ type: 'ask', content: 'watched?' }, 'question_sent');
+      await other.next('question');
+      await (await fetch(`${exchange.url}/metrics`)).text();
+    } finally {
+      // What strace runs gets the signal; strace ends with it, and would leave it behind if it were ended itself.
+      const { pid } = exchange.process;
+      for (const child of readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' '))
+        process.kill(Number(child), 'SIGTERM');
+      await within(exchange.ended, 'the exchange to end');
+    }
     assert.ok(existsSync(`${logs.LOG_FILE}.1`), 'it has rotated its log');
     const [, , ...made] = readFileSync(record, 'utf8').trim().split(/\s+/).slice(0, -2);
     assert.ok(made.length > 30 && made.includes('epoll_pwait'), `${made}`);

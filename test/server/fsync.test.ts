@@ -4,11 +4,20 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { STORE_FILE } from '../../src/store/sqlite.ts';
-import { type Exchange, MAIN, startExchange, suite, type TestClient, temporaryFolder, within } from '../harness.ts';
+import {
+  type Exchange,
+  eventually,
+  MAIN,
+  startExchange,
+  suite,
+  type TestClient,
+  temporaryFolder,
+  within,
+} from '../harness.ts';
 import { ask, askAll, friends, ids, idsOf, KeyedUser, MANY, question, takeMail } from './keyed.ts';
 
 const test = suite('a disk that fails to flush');
@@ -83,6 +92,11 @@ async function setOut(folder: string): Promise<{ exchange: Exchange; ann: KeyedU
   return { exchange, ann, bob, a };
 }
 
+/** The flush into the database, a second after the last commit, must not be the first that fails: whoever is still here would not hear. */
+async function emptied(folder: string): Promise<void> {
+  await eventually(() => statSync(join(folder, `${STORE_FILE}-wal`)).size === 0, 'the log to be emptied');
+}
+
 async function assertEnded(exchange: Exchange): Promise<void> {
   assert.is(await within(exchange.ended, 'the exchange to end'), EXIT_IO);
   assert.match(exchange.stderr(), LAST_WORDS);
@@ -92,6 +106,7 @@ test('the flush of a commit fails: the end at once, nothing acknowledged after i
   const folder = temporaryFolder();
   const { exchange, ann, bob, a } = await setOut(folder);
   const here = await friends(exchange, new KeyedUser('cleo'), new KeyedUser('dan'));
+  await emptied(folder);
   const tracer = await failFlushes(exchange);
   // Those who are here need no disk, until somebody needs it.
   here[0].send({ type: 'ask', id: 'here', content: 'still?' });
@@ -131,6 +146,7 @@ test('the flush of a commit fails: the end at once, nothing acknowledged after i
 test('the flush of the log into the database fails, while nobody asks for anything: the same end', async () => {
   const folder = temporaryFolder();
   const { exchange, bob, a } = await setOut(folder);
+  await emptied(folder);
   const tracer = await failFlushes(exchange, join(folder, STORE_FILE));
   // The log is flushed as ever.
   assert.is(await ask(a, bob, 'last'), 'queued');

@@ -2,7 +2,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import * as assert from 'uvu/assert';
@@ -12,6 +11,7 @@ import {
   httpRequest,
   type Json,
   MAIN,
+  seededChance,
   startExchange,
   suite,
   TestClient,
@@ -19,6 +19,7 @@ import {
   UNLIMITED,
   within,
 } from '../harness.ts';
+import { freePort } from '../torture/victims.ts';
 import { smallDisk } from './disk.ts';
 
 const test = suite('LOG_FILE');
@@ -39,16 +40,6 @@ async function talk(exchange: { port: number }, name: string, questions: number)
     assert.is((await other.next('question')).content, `question ${n}`);
   }
   await Promise.all([one.close(), other.close()]);
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function isReady(port: number): Promise<boolean> {
@@ -84,7 +75,7 @@ test('a file that cannot be had does not stop the start; it is told once, and us
   const file = join(temporaryFolder(), 'server.log');
   mkdirSync(file);
   // Nobody learns of the port from the log, so it has to be known.
-  const port = await freePort();
+  const port = await freePort(seededChance('port'));
   const child = spawn(process.execPath, [MAIN], {
     env: { PATH: process.env.PATH ?? '', PORT: String(port), DATA_DIR: 'memory', LOG_FILE: file },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -143,7 +134,7 @@ test('the password is shown on the terminal, and is in no log file', async () =>
     env,
     cwd: folder,
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 60_000,
   });
   const password = readFileSync(join(folder, 'data', 'admin-password'), 'utf8').trim();
   assert.ok(stdout.includes(password), stdout);

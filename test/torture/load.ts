@@ -14,7 +14,7 @@ import { Evidence, readEvidence } from './evidence.ts';
 import { Talker } from './talker.ts';
 
 const BEAT_MS = 10;
-const DRAIN_MS_MAX = 45_000;
+const DRAIN_MS_MAX = 120_000;
 /** In one of so many beats a user goes away for a while. */
 const LEAVE_ODDS = 300;
 const LEAVE_MS_MAX = 500;

@@ -2,8 +2,10 @@
 import * as assert from 'uvu/assert';
 import { suite } from '../harness.ts';
 import { isPassed, report, torture } from './torture.ts';
+import { endVictims } from './victims.ts';
 
 const test = suite('server killed');
+test.after(endVictims);
 
 /** So many that one test stays within its time on a busy machine. */
 const CYCLES = 10;

@@ -12,7 +12,7 @@ export type Prey = 'server' | 'clients' | 'both';
 const LIFE_MS_MIN = 50;
 const LIFE_MS_MAX = 1_000;
 const PAIRS = 8;
-const DRAIN_MS_MAX = 60_000;
+const DRAIN_MS_MAX = 150_000;
 
 export interface Outcome {
   readonly cycles: number;
