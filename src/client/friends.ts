@@ -169,6 +169,11 @@ export class Friends {
     await this.#database.write(() => this.#database.run(sql, usernameKey(username)));
   }
 
+  /** Over a guest connection there are no receipts. */
+  isDurable(username: string): boolean {
+    return this.find(username)?.isDurable === true;
+  }
+
   /** Whether messages go to and fro: false while the key is another one than is known. */
   isTrusted(username: string): boolean {
     const sql = 'SELECT is_changed FROM friends WHERE name = ?';
@@ -195,7 +200,7 @@ export class Friends {
   /** The owner has had a hand in what goes to this friend: what assistants said by themselves is counted anew. */
   async ownerActed(username: string): Promise<void> {
     const sql = 'UPDATE friends SET owner_at = ?, paused_at = 0 WHERE name = ?';
-    await this.#database.write(() => this.#database.run(sql, Date.now(), usernameKey(username)));
+    await this.#database.note(() => this.#database.run(sql, Date.now(), usernameKey(username)));
   }
 
   /** Nothing goes to this friend from now on without the owner, and nothing of theirs is shown. False if that was so already. */

@@ -86,7 +86,7 @@ export class Session {
       process: this.process,
       send: (command) => this.#link.send(command),
       mayWriteTo: (username) => this.friends.isTrusted(username),
-      hearsReceipts: (username) => this.#isDurable(username),
+      hearsReceipts: (username) => this.friends.isDurable(username),
       isKeyed: identity !== undefined,
       settled: on.settled,
     });
@@ -107,11 +107,6 @@ export class Session {
 
   get isIdentified(): boolean {
     return this.#identified.isDone;
-  }
-
-  /** Over a guest connection there are no receipts. */
-  #isDurable(username: string): boolean {
-    return this.friends.find(username)?.isDurable === true;
   }
 
   isOnline(username: string): boolean {
@@ -177,10 +172,10 @@ export class Session {
 
   /** Tells the friend that their question was seen. What is said while the exchange is away waits in memory. */
   read({ from, id }: Entry): void {
-    if (!this.#isDurable(from)) return;
-    const receipt = { type: 'receipt', id, to: from, status: 'read' };
-    if (this.#identified.isDone) this.#link.send(receipt);
-    else this.#reads.push(receipt);
+    if (!this.friends.isDurable(from)) return;
+    this.#reads.push({ type: 'receipt', id, to: from, status: 'read' });
+    // First whoever is shown the question gets it.
+    if (this.#identified.isDone && this.#reads.length === 1) setImmediate(() => this.#tellReads());
   }
 
   /** Leaves; what waits to be sent is sent by a later client with this file. */
@@ -189,6 +184,7 @@ export class Session {
     this.#isClosed = true;
     this.#departures.close();
     this.#receiver.flush();
+    this.#tellReads();
     const gone = this.#link.close();
     this.#receiver.closed();
     this.sender.abandon(new MagiError('closed', 'The client was closed before anybody had taken this.'));
@@ -274,6 +270,11 @@ export class Session {
     this.#options.on.identified(message);
     this.sender.opened();
     this.#departures.look();
+    this.#tellReads();
+  }
+
+  #tellReads(): void {
+    if (!this.#identified.isDone) return;
     for (const receipt of this.#reads.splice(0)) this.#link.send(receipt);
   }
 
