@@ -2,7 +2,7 @@
  * Everything that is done to the project, as `node build.mjs COMMAND`; the npm scripts are names for these. It runs on the pinned
  * Node of the dependencies: on another one it starts itself again with that binary.
  *
- *   start          builds what is stale and serves          check   what CI checks besides the tests
+ *   start          builds what is stale and serves          check   what CI checks, with the quick tests
  *   build          dist/magi-exchange.mjs                   bench   the benchmarks
  *   test [PART…]   the tests whose path holds a PART        demo    a first conversation, in a second terminal
  *   demo:bridge    two assistants and all that can happen between them, in one terminal, see test/bridge/demo.ts
@@ -105,8 +105,11 @@ async function buildAsked({ targets, binary, into }) {
 // --- check -------------------------------------------------------------------------------------------------------------------
 
 /** Type check, linter, unused code and the walls between folders, side by side. Returns the names of those that found something. */
+/** Tests that start no process and open no socket: most of what can be broken is seen in twenty seconds. */
+const QUICK_TESTS = ['test/protocol/', 'test/exchange/', 'test/observe/'];
+
 async function check() {
-  const { runTestFile } = await import('./test/runner.mjs');
+  const { runTestFile, runTests, testFiles } = await import('./test/runner.mjs');
   const tools = {
     tsc: () => runTool('typescript/bin/tsc', []),
     biome: () =>
@@ -128,7 +131,10 @@ async function check() {
     if (!ok) unhappy.push(name);
   });
   await Promise.all(runs);
-  return unhappy;
+  // There all tests have just run.
+  if (process.env.CI !== undefined) return unhappy;
+  const { failed } = await runTests(testFiles(QUICK_TESTS));
+  return failed === 0 ? unhappy : [...unhappy, 'tests'];
 }
 
 /** Runs a tool of node_modules. Returns whether it was content, and what it said. */

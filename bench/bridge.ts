@@ -1,5 +1,5 @@
 /**
- * What an assistant waits for: `node bench/bridge.ts`. How long a bridge takes until it answers; a question and its answer through two
+ * What an assistant waits for: `npm run bench -- --only bridge`. How long a bridge takes until it answers; a question and its answer through two
  * bridges, whose assistants reply at once. Both bridges and the exchange are the bundle, with their folders on disk, each a process of its
  * own; their pipes are driven by hand, so that no SDK's client is in the figures.
  */

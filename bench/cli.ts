@@ -1,5 +1,5 @@
 /**
- * What a person at a command line waits for: `node bench/cli.ts`. A cold `status`; a question and its answer between two clients, each
+ * What a person at a command line waits for: `npm run bench -- --only client`. A cold `status`; a question and its answer between two clients, each
  * with its folder on disk, the other one answering at once; an inbox of 100,000 messages. The exchange is the bundle, with a store on disk.
  */
 import { spawnSync } from 'node:child_process';

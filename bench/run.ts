@@ -8,14 +8,15 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Idle, measureIdle, openFilesMax } from './idle.ts';
-import { BUNDLE, binaryRow, ROWS, type Row, residentBytes, start, startRow } from './process.ts';
+import { BUNDLE, binaryRow, privateBytes, ROWS, type Row, residentBytes, start, startRow } from './process.ts';
 import { type Effort, type Figures, median, relay, relayTable, SETTINGS, table } from './relay.ts';
 
-const REST_MS = 10_000;
+/** By then V8 has given back what the start took. */
+const REST_MS = 60_000;
 
 const USAGE = `usage: node bench/run.ts [options]
   --quick               one short round, fewer idle clients: to see that it works, not to quote
-  --only relay,keyed,idle,parts,start,store,viewers
+  --only relay,keyed,idle,parts,start,store,viewers,client,bridge,slow
   --rows exchange,floor,ws,socketio
   --pairs N             pairs of guests (100)
   --seconds N           measured seconds of each round (5)
@@ -26,7 +27,7 @@ const USAGE = `usage: node bench/run.ts [options]
 const { values: flags } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'relay,keyed,idle,start,parts,store,viewers' },
+    only: { type: 'string', default: 'relay,keyed,idle,start,parts,store,viewers,client,bridge' },
     rows: { type: 'string', default: ROWS.map(({ name }) => name).join() },
     pairs: { type: 'string', default: '100' },
     seconds: { type: 'string' },
@@ -138,8 +139,9 @@ async function memoryAtRest(exchange: Row): Promise<void> {
     const folder = mkdtempSync(join(tmpdir(), 'magi-bench-rest-'));
     const server = await startRow({ ...row, env: { ...row.env, DATA_DIR: folder } });
     await new Promise((resolve) => setTimeout(resolve, REST_MS));
+    const mebibytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
     asked.push(
-      `memory of the idle server, ${row.name}: ${(residentBytes(server.pid) / 1e6).toFixed(1)} MB (asked: under 80)`,
+      `memory of the idle server after a minute, ${row.name}: ${mebibytes(residentBytes(server.pid))} MiB resident (asked: under 80), ${mebibytes(privateBytes(server.pid))} of it its own, the rest Node's program and libraries`,
     );
     await server.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -168,5 +170,8 @@ if (only.includes('idle')) await idle();
 if (only.includes('parts')) await parts('bench/parts.ts');
 if (only.includes('store')) await parts('bench/store.ts');
 if (only.includes('viewers')) await parts('bench/viewers.ts', flags.quick ? ['--rounds', '1', '--seconds', '3'] : []);
+if (only.includes('client')) await parts('bench/cli.ts');
+if (only.includes('bridge')) await parts('bench/bridge.ts');
+if (only.includes('slow')) await parts('bench/slow-readers.ts');
 if (asked.length > 0) console.log(`\n${asked.join('\n')}`);
 if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(result, null, 2)}\n`);
