@@ -147,7 +147,7 @@ export class Reading {
     gathered.envelopes.push(envelope);
     gathered.room -= bytes;
     this.#shown.add(number);
-    if (kind === 'question') this.#client.session.read(entry);
+    if (kind === 'question') this.#client.session.reads.add(entry);
     this.fetched(entry);
     return true;
   }

@@ -182,7 +182,7 @@ export class Client {
       const entry = await inbox.claimNext(process, policies, Date.now());
       if (entry === undefined) await this.#arrivals.next(signal);
       else {
-        this.session.read(entry);
+        this.session.reads.add(entry);
         yield new Question(entry, this.session);
       }
     }

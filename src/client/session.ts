@@ -16,6 +16,7 @@ import type { ClientEvents, Parts } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { type Coming, Presence } from './presence.ts';
 import { enter, leave } from './processes.ts';
+import { Reads } from './reads.ts';
 import { Receiver } from './receiver.ts';
 import { type Message, newIdentified, Replies } from './replies.ts';
 import { Sender } from './sender.ts';
@@ -36,6 +37,7 @@ export class Session {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly sender: Sender;
+  readonly reads: Reads;
   /** Names this client among those of the user. */
   readonly process = enter();
   /** The release that the exchange is of, once it has said so. */
@@ -52,7 +54,6 @@ export class Session {
   /** The disk has refused what came last. */
   #isFull = false;
   #invited: Sendable | undefined;
-  #reads: Sendable[] = [];
 
   constructor(options: SessionOptions) {
     const { database, url, backoff = BACKOFF, identity, on } = options;
@@ -75,6 +76,12 @@ export class Session {
       ended: (username) => this.#departures.ended(username),
       told: on.presence,
       keyChanged: on.keyChanged,
+    });
+    this.reads = new Reads({
+      inbox: this.inbox,
+      friends: this.friends,
+      isIdentified: () => this.#identified.isDone,
+      send: (receipt) => this.#link.send(receipt),
     });
     this.#link = new Link(url, backoff, {
       message: (message) => this.#told(message),
@@ -170,21 +177,13 @@ export class Session {
     await this.friends.forget(to);
   }
 
-  /** Tells the friend that their question was seen. What is said while the exchange is away waits in memory. */
-  read({ from, id }: Entry): void {
-    if (!this.friends.isDurable(from)) return;
-    this.#reads.push({ type: 'receipt', id, to: from, status: 'read' });
-    // First whoever is shown the question gets it.
-    if (this.#identified.isDone && this.#reads.length === 1) setImmediate(() => this.#tellReads());
-  }
-
   /** Leaves; what waits to be sent is sent by a later client with this file. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#departures.close();
     this.#receiver.flush();
-    this.#tellReads();
+    this.reads.tell();
     const gone = this.#link.close();
     this.#receiver.closed();
     this.sender.abandon(new MagiError('closed', 'The client was closed before anybody had taken this.'));
@@ -270,12 +269,7 @@ export class Session {
     this.#options.on.identified(message);
     this.sender.opened();
     this.#departures.look();
-    this.#tellReads();
-  }
-
-  #tellReads(): void {
-    if (!this.#identified.isDone) return;
-    for (const receipt of this.#reads.splice(0)) this.#link.send(receipt);
+    this.reads.tell();
   }
 
   /** The disk does not take what the exchange says, which it says only once on each socket: another one has to be opened. */
