@@ -19,7 +19,7 @@ const STARTS = 21;
 const SESSIONS = 40;
 const QUESTIONS = 500;
 /** Before those that count. */
-const WARM_QUESTIONS = 300;
+const WARM_QUESTIONS = 1_000;
 /** After more messages without the owner there would be a pause. */
 const ALONE = 15;
 
