@@ -14,7 +14,7 @@ import {
   temporaryFolder,
   UNLIMITED,
 } from '../harness.ts';
-import { assertVisible, endTypists, startKeeping, Typist } from './typist.ts';
+import { assertVisible, endTypists, newPair, startKeeping, Typist } from './typist.ts';
 
 const test = suite('cli: the owner');
 
@@ -29,9 +29,7 @@ test.after(async () => {
   await exchange.stop();
 });
 test.beforeEach(async () => {
-  const suffix = Math.random().toString(36).slice(2, 8);
-  ada = new Typist(exchange, `ada-${suffix}`, { MAGI_NICKNAME: 'Ada' });
-  grace = new Typist(exchange, `grace-${suffix}`, { MAGI_NICKNAME: 'Grace' });
+  [ada, grace] = newPair(exchange);
 });
 
 const policyOf = async (person: Typist) => ((await person.json('friends')).friends as Json[])[0]?.policy;

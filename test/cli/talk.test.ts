@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { type Exchange, type Json, suite, TestClient, temporaryFolder } from '../harness.ts';
-import { endTypists, startKeeping, Typist } from './typist.ts';
+import { endTypists, newPair, startKeeping, Typist } from './typist.ts';
 
 const test = suite('cli: two people');
 
@@ -20,9 +20,7 @@ test.after(async () => {
   await exchange.stop();
 });
 test.beforeEach(async () => {
-  const suffix = Math.random().toString(36).slice(2, 8);
-  ada = new Typist(exchange, `ada-${suffix}`, { MAGI_NICKNAME: 'Ada' });
-  grace = new Typist(exchange, `grace-${suffix}`, { MAGI_NICKNAME: 'Grace' });
+  [ada, grace] = newPair(exchange);
 });
 
 test('invite prints the code, the line to send, and until when it works', async () => {

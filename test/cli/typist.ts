@@ -68,6 +68,15 @@ export class Running {
 const running = new Set<ChildProcess>();
 process.on('exit', endTypists);
 
+/** Two people who have not met, with names that nobody else has. */
+export function newPair(exchange: Exchange): [Typist, Typist] {
+  const suffix = Math.random().toString(36).slice(2, 8);
+  return [
+    new Typist(exchange, `ada-${suffix}`, { MAGI_NICKNAME: 'Ada' }),
+    new Typist(exchange, `grace-${suffix}`, { MAGI_NICKNAME: 'Grace' }),
+  ];
+}
+
 /** Ends what a test that failed has left: for `after`, since a child keeps the file from ending. */
 export function endTypists(): void {
   for (const child of running) child.kill('SIGKILL');

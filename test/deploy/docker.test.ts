@@ -3,7 +3,6 @@
  * leaves, and what comes out runs as the image would: alone with the libraries that it was linked with, read-only, not as root.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -17,12 +16,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import { validate } from 'dockerfile-utils';
 import * as assert from 'uvu/assert';
-import { type Exchange, ROOT, startExchange, suite, TestClient, temporaryFolder } from '../harness.ts';
+import { type Exchange, ROOT, seededChance, startExchange, suite, TestClient, temporaryFolder } from '../harness.ts';
+import { freePort } from '../torture/victims.ts';
+
+const chance = seededChance('ports of an image');
 
 const test = suite('Dockerfile');
 
@@ -176,15 +176,6 @@ function addLibraries(root: string, program: string): void {
   }
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** A command line that runs this one as the image does: its files alone and read-only, its user, its environment. */
 function asContainer(root: string, volume: string, env: Record<string, string>, command: readonly string[]): string[] {
   const script = join(dirname(volume), 'run');
@@ -215,7 +206,7 @@ if (reason !== undefined) {
 } else
   test('its steps can be carried out, and what comes out serves, from nothing but itself', async () => {
     const [build = [], final = []] = stages;
-    const port = await freePort();
+    const port = await freePort(chance);
     const [built, root] = [temporaryFolder(), temporaryFolder()];
     carryOut(build, built, { context: makeContext() }, port);
     carryOut(final, root, { build: built }, port);

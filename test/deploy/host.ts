@@ -16,10 +16,13 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { type AddressInfo, createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { eventually, ROOT, temporaryFolder, within } from '../harness.ts';
+import { eventually, ROOT, seededChance, temporaryFolder, within } from '../harness.ts';
+import { freePort } from '../torture/victims.ts';
+
+const chance = seededChance('ports of a host');
 
 const STAND_IN = join(import.meta.dirname, 'systemd.ts');
 /** One takes some seconds; a machine that is busy with other things takes its time. */
@@ -75,7 +78,7 @@ export async function startHost(): Promise<Host> {
     const script = `#!/bin/sh\nexec '${node}' --disable-warning=ExperimentalWarning '${standIn}' ${name} "$@"\n`;
     writeFileSync(join(at('bin'), name), script, { mode: 0o755 });
   }
-  const port = await freePort();
+  const port = await freePort(chance);
   writeFileSync(
     at('sshd_config'),
     [
@@ -128,7 +131,7 @@ export async function startHost(): Promise<Host> {
     name: 'magi-host',
     sshConfig,
     folder,
-    freePort,
+    freePort: () => freePort(chance),
     node,
     state: at('state'),
     run(user, command) {
@@ -165,15 +168,6 @@ async function stop(keeper: ChildProcess): Promise<void> {
   const ended = once(keeper, 'close');
   keeper.stdin?.end();
   await within(ended, 'the host to end');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function accepts(port: number): Promise<boolean> {
