@@ -15,7 +15,8 @@ import {
 
 const BODY_BYTES_MAX = 256 * 1024;
 const SESSIONS_MAX = 32;
-const SESSION_IDLE_MS = 30 * 60_000;
+/** Longer than any call waits, which says nothing meanwhile. */
+const SESSION_IDLE_MS = 90 * 60_000;
 
 interface Session {
   readonly transport: WebStandardStreamableHTTPServerTransport;
