@@ -8,6 +8,7 @@ import { MagiError } from './errors.ts';
 export class Flush {
   readonly #log: string;
   #fd: number | undefined;
+  #isClosed = false;
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   /** After a flush that failed, nobody knows what of the earlier is on disk, and the next one would not tell. */
@@ -41,7 +42,15 @@ export class Flush {
     }
   }
 
+  /** Flushes, so that who asks from now on, or has just asked, is told the truth. To be called before the database is closed. */
   close(): void {
+    try {
+      this.now();
+    } catch {
+      // Whoever asks is told.
+    }
+    this.#isClosed = true;
+    // A flush may be running, on this very file.
     void this.#running.then(() => {
       if (this.#fd !== undefined) closeSync(this.#fd);
     });
@@ -49,6 +58,7 @@ export class Flush {
 
   #flush(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#isClosed) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const done = (error: unknown) => {
         if (error === null) resolve();

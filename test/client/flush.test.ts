@@ -22,6 +22,21 @@ test('who asks before a flush begins shares it, who asks meanwhile waits for the
   flush.close();
 });
 
+test('who has just asked, or asks later, is told of the flush with which it was closed', async () => {
+  const path = join(temporaryFolder(), 'magi.db');
+  writeFileSync(`${path}-wal`, 'a log');
+  const flush = new Flush(path);
+  const asked = flush.done();
+  flush.close();
+  await asked;
+  await flush.done();
+  const folder = join(temporaryFolder(), 'magi.db');
+  mkdirSync(`${folder}-wal`);
+  const failing = new Flush(folder);
+  failing.close();
+  assert.is((await failing.done().catch((error) => error)).code, 'storage_failed');
+});
+
 test('without a log nothing is left to flush', async () => {
   const flush = new Flush(join(temporaryFolder(), 'magi.db'));
   await flush.done();
