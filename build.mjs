@@ -104,10 +104,10 @@ async function buildAsked({ targets, binary, into }) {
 
 // --- check -------------------------------------------------------------------------------------------------------------------
 
-/** Type check, linter, unused code and the walls between folders, side by side. Returns the names of those that found something. */
 /** Tests that start no process and open no socket: most of what can be broken is seen in twenty seconds. */
 const QUICK_TESTS = ['test/protocol/', 'test/exchange/', 'test/observe/'];
 
+/** Type check, linter, unused code and the walls between folders, side by side. Returns the names of those that found something. */
 async function check() {
   const { runTestFile, runTests, testFiles } = await import('./test/runner.mjs');
   const tools = {

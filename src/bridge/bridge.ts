@@ -197,8 +197,10 @@ export class Bridge {
       const refusal = error instanceof MagiError ? this.#refusalOf(id) : undefined;
       if (refusal !== undefined) return this.reading.refusal(refusal);
       if (!(error instanceof MagiError) || (error.code !== 'no_answer_yet' && error.code !== 'aborted')) throw error;
+      const friend = this.client.session.outbox.find(id)?.to ?? '';
+      const place = this.reading.shows(friend) ? 'your inbox' : 'your owner, who reads it in a terminal (magi inbox)';
       return {
-        text: `Not yet: the question is ${where}. The answer will come to your inbox; do not ask again. Its id is ${id}.`,
+        text: `Not yet: the question is ${where}. The answer will come to ${place}; do not ask again. Its id is ${id}.`,
         data: { status: 'waiting', id },
       };
     } finally {

@@ -133,7 +133,7 @@ export class Call {
     if (found === undefined || found.to !== friend || found.content !== text)
       return refused('Nothing was sent: draft, friend and text have to be exactly what the draft holds.');
     const isAsked = wayToAsk(this.#mcp, this.#context) === 'tool';
-    if (!isAsked || hasToBeTold(await this.bridge.outgoing.reasonsFor(found)))
+    if (!isAsked || !isPlain(text) || hasToBeTold(await this.bridge.outgoing.reasonsFor(found)))
       return refused(`Nothing was sent. ${inTerminal(draft)}`);
     return await this.bridge.approve(draft, this.#waiting(WAIT_SECONDS));
   }
@@ -142,7 +142,7 @@ export class Call {
     const way = wayToAsk(this.#mcp, this.#context);
     if (way === 'dialog') return await askOwner(question, 'Send it', { action: 'send', draft, seconds });
     const how =
-      way === 'tool' && !hasToBeTold(reasons)
+      way === 'tool' && isPlain(this.bridge.outgoing.find(draft)?.content) && !hasToBeTold(reasons)
         ? `Call magi_confirm with draft "${draft}", the friend's username and the whole text: your owner is asked then.`
         : inTerminal(draft);
     return {
@@ -183,6 +183,11 @@ function bottomOf(bridge: Bridge | undefined): { lines: string[]; waiting: Recor
   } catch {
     return { lines: [], waiting: {} };
   }
+}
+
+/** An assistant that asks about a call shows its owner the arguments as they are: nothing may hide in them. */
+function isPlain(text = ''): boolean {
+  return visible(text) === text;
 }
 
 function isSaid(outcome: Outcome): outcome is Said {

@@ -57,6 +57,7 @@ export async function serveOnHttp(factory: McpServerFactory, port: number, token
     server.once('error', reject);
     server.listen(port, '127.0.0.1', resolve);
   });
+  server.on('error', say);
   return {
     url: `http://127.0.0.1:${portOf(server)}/mcp`,
     close() {

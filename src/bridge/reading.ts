@@ -53,6 +53,12 @@ export class Reading {
     return this.#readFrom.size > 0;
   }
 
+  /** Whether an assistant is shown what this friend says. */
+  shows(username: string): boolean {
+    const friend = this.#client.session.friends.find(username);
+    return friend !== undefined && SHOWN.includes(friend.policy) && friend.pausedAt === 0;
+  }
+
   /** The answer to a question of this session. */
   answer({ id, number, from, text }: Answer): Said {
     const envelope = this.#whole({ number, from, content: text, kind: 'answer' });
@@ -188,9 +194,7 @@ export class Reading {
   #find(id: string): Entry | undefined {
     const entry = this.#client.session.inbox.numbered(id);
     if (entry === undefined) return undefined;
-    const friend = this.#client.session.friends.find(entry.from);
-    const isShown = friend !== undefined && SHOWN.includes(friend.policy) && friend.pausedAt === 0;
-    return isShown ? entry : undefined;
+    return this.shows(entry.from) ? entry : undefined;
   }
 
   #whole(entry: Sealed): Envelope {

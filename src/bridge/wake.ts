@@ -21,7 +21,7 @@ export interface WakeTimes {
   readonly againMs: readonly number[];
 }
 
-const WAKE_TIMES: WakeTimes = { headStartMs: 1_000, againMs: [30_000, 60_000, 120_000] };
+export const WAKE_TIMES: WakeTimes = { headStartMs: 1_000, againMs: [30_000, 60_000, 120_000] };
 
 /** After it has given up, a process leaves a message to others for so long, then twice as long, and so on. */
 const LEFT_MS = 10 * 60 * 1000;

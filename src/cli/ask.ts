@@ -12,6 +12,7 @@ import { sentenceOf } from './wording.ts';
 
 /** The exchange says within 5 s who has a message, if it is there. */
 const SENT_MS_MAX = 20_000;
+const STATUS_MS_MAX = 500;
 export const KEPT = 'What you said is kept here and goes out with the next command, for 7 days.';
 const LATER = `The answer will come to your inbox: ${PROGRAM} inbox`;
 
@@ -52,7 +53,7 @@ export async function ask(call: Call): Promise<ExitCode> {
   } catch (error) {
     if (!(error instanceof MagiError) || (error.code !== 'no_answer_yet' && error.code !== 'aborted'))
       throw declined(error, friend);
-    const status = statusOf(visit, asked.id);
+    const status = await statusOf(visit, asked);
     out.warn(`No answer yet. ${status === 'waiting' ? KEPT : LATER}`);
     out.json({ ...document, status, answer: null });
     return exitCodeOf(error);
@@ -116,9 +117,12 @@ export async function kept(visit: Visit, { id, sent }: { id: string; sent: Promi
   const isKept = () => !['draft', undefined].includes(visit.outbox.find(id)?.state);
   while (refusal === undefined && !isKept()) await new Promise((resolve) => setTimeout(resolve, 5));
   if (refusal !== undefined) throw refusal;
+  await visit.database.flushed();
 }
 
-/** What is known of a message of this person. */
-function statusOf(visit: Visit, id: string): string {
-  return visit.outbox.find(id)?.state ?? 'waiting';
+/** What is known of the question; what the exchange says of it may just be on its way. */
+async function statusOf(visit: Visit, { id, sent }: Asked): Promise<string> {
+  const isLate = new Promise<undefined>((resolve) => setTimeout(resolve, STATUS_MS_MAX));
+  const status = await Promise.race([sent.catch(() => undefined), isLate]);
+  return status ?? visit.outbox.find(id)?.state ?? 'waiting';
 }

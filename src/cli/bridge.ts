@@ -29,6 +29,8 @@ export async function bridge(version: string, args: readonly string[]): Promise<
     },
   });
   const { http, port, channel, ...given } = values;
+  // Whoever reads what the bridge complains of may go; the assistant is still there.
+  process.stderr.on('error', () => {});
   if (!http) {
     serveOnStdio(version, given, channel);
     return;
@@ -39,6 +41,7 @@ export async function bridge(version: string, args: readonly string[]): Promise<
 }
 
 async function serveHttp(version: string, given: ClientOptions, port: number): Promise<void> {
+  process.stdout.on('error', () => {});
   const token = keptToken(homeOf(given, process.env));
   const opening = new Opening(given);
   let served: Awaited<ReturnType<typeof serveOnHttp>>;
@@ -60,7 +63,11 @@ async function serveHttp(version: string, given: ClientOptions, port: number): P
 
 /** The token of this user's bridges, made once; only its owner can read the file. */
 function keptToken(home: string): string {
-  makeFolder(home);
+  try {
+    makeFolder(home);
+  } catch (error) {
+    throw new OperatorError(`MAGI_HOME: ${(error as Error).message}`, 1);
+  }
   const file = join(home, BRIDGE_TOKEN_FILE);
   try {
     const opened = openSync(file, 'wx', 0o600);

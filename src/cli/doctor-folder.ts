@@ -7,6 +7,7 @@ import { BRIDGE_TOKEN_FILE, KEY_FILE, openDatabase, STORE_FILE } from '../client
 import { Identity } from '../client/identity.ts';
 import type { Finding } from './doctor.ts';
 import { PROGRAM } from './exit.ts';
+import { CONFIG_FILE } from './settings.ts';
 import { count } from './wording.ts';
 
 const ROOM_BYTES_MIN = 50 * 1024 * 1024;
@@ -41,8 +42,8 @@ function rightsOf(home: string, stat: Stats): Finding {
       message: `${home} is not a folder`,
       advice: 'Move it away, or name another folder in MAGI_HOME.',
     };
-  const files = [KEY_FILE, BRIDGE_TOKEN_FILE, STORE_FILE, `${STORE_FILE}-wal`, `${STORE_FILE}-shm`].map((name) =>
-    join(home, name),
+  const files = [KEY_FILE, CONFIG_FILE, BRIDGE_TOKEN_FILE, STORE_FILE, `${STORE_FILE}-wal`, `${STORE_FILE}-shm`].map(
+    (name) => join(home, name),
   );
   const all = [home, ...files.filter((file) => existsSync(file))];
   const uid = process.getuid?.();

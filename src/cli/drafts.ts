@@ -1,13 +1,15 @@
 /** `approve`: what assistants want to send, shown whole to the owner before it goes. `discard` forgets it. */
+import { sentenceOf } from '../bridge/decision.ts';
+import { findSecrets, secretSentence } from '../bridge/secrets.ts';
 import { MagiError } from '../client/errors.ts';
 import type { Outgoing } from '../client/outbox.ts';
 import { KEPT, kept, reachToSend, settled } from './ask.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
-import { bold, cyan, dim } from './output.ts';
+import { bold, cyan, dim, red, yellow } from './output.ts';
 import { agrees, needOwner } from './prompt.ts';
 import { Visit } from './visit.ts';
-import { clock, excerpt, keyOf, nameOf, sentenceOf } from './wording.ts';
+import { clock, excerpt, keyOf, nameOf, sentenceOf as outcomeOf } from './wording.ts';
 
 export async function approve(call: Call): Promise<ExitCode> {
   const { out } = call;
@@ -30,7 +32,7 @@ export async function approve(call: Call): Promise<ExitCode> {
     out.warn(`${why} ${KEPT}`);
     return unreached === undefined ? EXIT.unreachable : exitCodeOf(unreached);
   }
-  out.tell(sentenceOf(status, visit.friends.find(draft.to)?.localName ?? draft.to));
+  out.tell(outcomeOf(status, visit.friends.find(draft.to)?.localName ?? draft.to));
   return EXIT.ok;
 }
 
@@ -80,6 +82,9 @@ async function shown({ out }: Call, visit: Visit, draft: Outgoing): Promise<void
   );
   out.say(dim(`Their key is ${keyOf(friend?.publicKey)}; their policy ${friend?.policy ?? 'hold'}.`));
   if (content !== '') out.say(dim('They asked: '), excerpt(content, 200));
+  if ((friend?.pausedAt ?? 0) > 0) out.tell(yellow(sentenceOf('paused')));
+  const secret = secretSentence(findSecrets(draft.content));
+  if (secret !== '') out.tell(red(secret));
   out.say();
   out.text(draft.content, '  ');
   out.say();

@@ -28,6 +28,7 @@ const EXIT_CODES = `Exit codes:
   78    a setting is missing or wrong
   124   no answer within --timeout: it comes to the inbox
   130   interrupted by Ctrl-C
+  143   terminated
 `;
 
 const SETTINGS = `Settings of a person: option, variable, name in ~/.magi/config.json
@@ -36,7 +37,7 @@ const SETTINGS = `Settings of a person: option, variable, name in ~/.magi/config
   --nickname   MAGI_NICKNAME   nickname    how friends see you
   --home       MAGI_HOME                   where your key and messages are
   --insecure   MAGI_INSECURE   insecure    plain ws:// to another machine is meant
-BRAINXCHANGE_SERVER, BRAINXCHANGE_EMAIL and BRAINXCHANGE_NAME are read as well.
+BRAINXCHANGE_SERVER, _EMAIL and _NAME are read where none of these is set.
 `;
 
 const NAME_COLUMNS = 26;

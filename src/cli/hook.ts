@@ -55,7 +55,7 @@ async function stop(call: Call): Promise<ExitCode> {
     if (session !== undefined && !waking.isAttending(session, own.process)) break;
     if (!above.every(isThere)) break;
     const word = wakes.take('hook');
-    const line = word === undefined ? lineFor(await waking.wake(Date.now())) : wakeSentence(word);
+    const line = word === undefined ? lineFor(await waking.wake(Date.now(), { policies: SHOWN })) : wakeSentence(word);
     if (line !== undefined) {
       process.stderr.write(`${line}\n`);
       return EXIT.waiting;

@@ -24,6 +24,12 @@ export async function policy(call: Call): Promise<ExitCode> {
   if (wanted !== undefined) needOwner('A policy');
   const visit = new Visit(call);
   const friend = await known(visit, name);
+  // Whether that is the friend can be told by name and key alone.
+  if (wanted !== undefined && friend.policy === 'hold' && wanted !== 'hold') {
+    out.tell('This is ', bold(nameOf(friend)), `, with the key ${keyOf(friend.publicKey)}`);
+    if (wanted !== 'mute' && !(await agrees('Is that your friend?')))
+      throw new MagiError('not_agreed', 'Nothing was done.');
+  }
   if (wanted === 'auto') {
     out.note(
       `Your assistant will answer ${nameOf(friend)} without asking you, from whatever it can read on this machine.`,

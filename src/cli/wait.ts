@@ -33,14 +33,14 @@ export async function wait(call: Call): Promise<ExitCode> {
   out.note(dim('Waiting for a question or an answer. Ctrl-C ends this.'));
   while (!signal.aborted) {
     if (refused !== undefined) throw refused;
-    const entries = await visit.client.waking.wake(Date.now(), isAgain);
+    const entries = await visit.client.waking.wake(Date.now(), { isAgain });
     if (entries.length > 0) return tell(call, visit, entries);
     if (Date.now() >= until) break;
     await Promise.race([visit.client.changed(during(signal, until)), wasReached ? NEVER : reached]);
   }
   // In a short time nothing could arrive.
   const failed = wasReached || signal.aborted ? undefined : await visit.fetch();
-  const entries = signal.aborted ? [] : await visit.client.waking.wake(Date.now(), isAgain);
+  const entries = signal.aborted ? [] : await visit.client.waking.wake(Date.now(), { isAgain });
   if (entries.length > 0) return tell(call, visit, entries);
   out.json({ waiting: [] });
   return failed === undefined ? EXIT.ok : exitCodeOf(failed);

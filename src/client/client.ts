@@ -180,6 +180,8 @@ export class Client {
     const { inbox, process } = this.session;
     while (!this.#isClosed && signal?.aborted !== true) {
       const entry = await inbox.claimNext(process, policies, Date.now());
+      // Meanwhile it may have been closed, which has given the question back.
+      if (this.#isClosed) return;
       if (entry === undefined) await this.#arrivals.next(signal);
       else {
         this.session.reads.add(entry);

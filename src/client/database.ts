@@ -41,10 +41,10 @@ export class Database {
   constructor(path: string | undefined) {
     try {
       this.#file = open(path ?? ':memory:');
+      this.#flush = path === undefined ? undefined : new Flush(path);
     } catch (error) {
       throw new MagiError('storage_failed', `${path ?? 'The memory'} cannot be used as a store: ${reasonOf(error)}.`);
     }
-    this.#flush = path === undefined ? undefined : new Flush(path);
     this.hasChanged();
   }
 
@@ -134,6 +134,8 @@ export class Database {
 
   #add<T>(run: () => T, isHard: boolean): Promise<T> {
     if (this.#isClosed) return Promise.reject(new MagiError('closed', 'The client was closed.'));
+    // What is not certain to be kept must not be sent, nor shown.
+    if (this.#flush?.failure !== undefined) return Promise.reject(this.#flush.failure);
     return new Promise<T>((done, failed) => this.#work.push({ run, isHard, done, failed }));
   }
 

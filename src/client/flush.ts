@@ -6,17 +6,25 @@ import { closeSync, fdatasync, fdatasyncSync, openSync } from 'node:fs';
 import { MagiError } from './errors.ts';
 
 export class Flush {
-  readonly #log: string;
-  #fd: number | undefined;
-  #isClosed = false;
+  /** Undefined: there is no log, since none can be there. Then SQLite flushes with the commit. */
+  readonly #fd: number | undefined;
   #running: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
-  /** After a flush that failed, nobody knows what of the earlier is on disk, and the next one would not tell. */
   #failure: MagiError | undefined;
+  #isClosed = false;
 
-  /** `database`: the path of the database, whose log is beside it. */
+  /** `database`: the path of the database, which is open: its log is beside it. Throws what the system says. */
   constructor(database: string) {
-    this.#log = `${database}-wal`;
+    try {
+      this.#fd = openSync(`${database}-wal`, 'r+');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+
+  /** Why nothing is believed any more: after a flush that failed nobody knows what is on disk, and the next one would not tell. */
+  get failure(): MagiError | undefined {
+    return this.#failure;
   }
 
   /** Fulfilled when all that was committed before is on disk; those that ask meanwhile share a flush. Rejected with MagiError. */
@@ -35,8 +43,7 @@ export class Flush {
   now(): void {
     if (this.#failure !== undefined) throw this.#failure;
     try {
-      const fd = this.#opened();
-      if (fd !== undefined) fdatasyncSync(fd);
+      if (this.#fd !== undefined) fdatasyncSync(this.#fd);
     } catch (error) {
       throw this.#failed(error);
     }
@@ -58,37 +65,20 @@ export class Flush {
 
   #flush(): Promise<void> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#isClosed) return Promise.resolve();
+    const fd = this.#fd;
+    if (fd === undefined || this.#isClosed) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const done = (error: unknown) => {
+      fdatasync(fd, (error) => {
         if (error === null) resolve();
         else reject(this.#failed(error));
-      };
-      try {
-        const fd = this.#opened();
-        if (fd === undefined) resolve();
-        else fdatasync(fd, done);
-      } catch (error) {
-        done(error);
-      }
+      });
     });
-  }
-
-  /** Undefined: there is no such log, since none can be there. Then SQLite has flushed with the commit. */
-  #opened(): number | undefined {
-    try {
-      this.#fd ??= openSync(this.#log, 'r+');
-      return this.#fd;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
   }
 
   #failed(error: unknown): MagiError {
     this.#failure = new MagiError(
       'storage_failed',
-      `The disk did not take it: ${(error as NodeJS.ErrnoException).code ?? 'the flush failed'}.`,
+      `The disk failed (${(error as NodeJS.ErrnoException).code ?? 'the flush did not succeed'}): nothing more is taken or sent. Start this program again when it is well.`,
     );
     return this.#failure;
   }

@@ -54,10 +54,14 @@ export function makeFolder(folder: string): void {
   }
 }
 
-/** Takes away what others may do with it. */
+/** Takes away what others may do with it. Throws MagiError `storage_failed`. */
 function narrow(path: string, mode: number): void {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (process.platform !== 'win32' && found !== undefined && (found.mode & 0o077) !== 0) chmodSync(path, mode);
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (process.platform !== 'win32' && found !== undefined && (found.mode & 0o077) !== 0) chmodSync(path, mode);
+  } catch (error) {
+    throw failed(path, error);
+  }
 }
 
 function failed(path: string, error: unknown): MagiError {

@@ -89,7 +89,7 @@ export class Inbox {
   }
 
   #handedOut(to: string, id: string): void {
-    const sql = `UPDATE sent SET state = 'delivered' WHERE id = ? AND friend = ? AND state = 'queued'`;
+    const sql = `UPDATE sent SET state = 'delivered' WHERE id = ? AND friend = ? AND state IN ('waiting', 'queued')`;
     this.#database.run(sql, id, usernameKey(to));
   }
 
@@ -110,7 +110,7 @@ export class Inbox {
 
   /** As left, of what friends have with whom there is no connection any more. An answer that waited for this user has to be here before. */
   async leftWithQuestions(now: number): Promise<Entry[]> {
-    const asked = `${UNANSWERED} AND state IN ('delivered', 'queued')
+    const asked = `${UNANSWERED} AND state IN ('delivered', 'queued', 'forwarded')
       AND NOT EXISTS (SELECT 1 FROM friends WHERE friends.name = sent.friend AND connection_id IS NOT NULL)`;
     if (this.#database.get(asked) === undefined) return [];
     return await this.#giveUp(asked, [], now);

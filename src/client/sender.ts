@@ -92,7 +92,8 @@ export class Sender {
   }
 
   #posted(id: string, keep: () => void): Posted {
-    const waiting = Promise.withResolvers<Status>();
+    // Somebody may follow a draft already.
+    const waiting = this.#waiting.get(id) ?? Promise.withResolvers<Status>();
     this.#waiting.set(id, waiting);
     const written = this.#abandoned === undefined ? this.#database.note(keep) : Promise.reject(this.#abandoned);
     // It is on its way to the exchange while the disk flushes it; whoever posted it is told nothing before both are done.

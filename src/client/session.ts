@@ -22,6 +22,8 @@ import { type Message, newIdentified, Replies } from './replies.ts';
 import { Sender } from './sender.ts';
 
 const BACKOFF: Backoff = { minMs: 250, maxMs: 30_000 };
+/** When a rate limit does not say how long it lasts. */
+const RATE_MS = 1_000;
 /** After these the exchange may say something else a little later; any other refusal of the name is for the owner. */
 const PASSING = new Set(['too_many_attempts', 'rate_limited', 'storage_failed', 'internal']);
 
@@ -143,7 +145,7 @@ export class Session {
         return await this.#replies.wait(id, reply, fits);
       } catch (error) {
         if (!(error instanceof MagiError) || error.code !== 'rate_limited' || this.#isClosed) throw error;
-        await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs));
+        await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs ?? RATE_MS));
       }
     }
   }
@@ -209,7 +211,7 @@ export class Session {
       case 'question':
       case 'answer':
       case 'receipt':
-        void this.#receiver.take(message);
+        this.#receiver.take(message).catch((error) => this.#missed(error));
         break;
       case 'question_sent':
       case 'answer_sent':

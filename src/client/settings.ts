@@ -43,7 +43,7 @@ export function readSettings(given: Given, env: Environment): Settings {
   const home = homeOf(given, env);
   const file = readFile(join(home, 'config.json'));
   const one = (name: 'server' | 'username' | 'nickname', ours: string, published: string) =>
-    given[name] ?? filled(env[ours]) ?? filled(env[published]) ?? file[name];
+    given[name] ?? filled(env[ours]) ?? file[name] ?? filled(env[published]);
   const server = one('server', 'MAGI_SERVER', 'BRAINXCHANGE_SERVER');
   const username = one('username', 'MAGI_USERNAME', 'BRAINXCHANGE_EMAIL');
   const nickname = one('nickname', 'MAGI_NICKNAME', 'BRAINXCHANGE_NAME');

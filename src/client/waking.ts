@@ -15,7 +15,7 @@ import {
   UNAWAITED,
   WAITS,
 } from './entries.ts';
-import type { Policy } from './friends.ts';
+import { POLICIES, type Policy } from './friends.ts';
 import { UNTAKEN } from './outbox.ts';
 import { isGone } from './processes.ts';
 
@@ -42,6 +42,13 @@ const NOT_ANOTHERS = `(state = 'open' OR NOT EXISTS (SELECT 1 FROM sent WHERE se
 const RESTS = `woken_by = NULL, woken_until = ?1 + CASE woken_at WHEN 0 THEN ?2 ELSE max(?2, ?1 - woken_at) END,
     woken_at = CASE woken_at WHEN 0 THEN ?1 ELSE woken_at END`;
 
+export interface WakeOptions {
+  /** Also what has woken somebody lately. */
+  readonly isAgain?: boolean;
+  /** Only answers of friends with one of these: of others an assistant would be shown nothing. */
+  readonly policies?: readonly Policy[];
+}
+
 export class Waking {
   readonly #database: Database;
 
@@ -51,11 +58,11 @@ export class Waking {
 
   /**
    * What waits, oldest first, at most 100. It then wakes nobody else for 10 minutes, or for as long as it has waited since it first woke
-   * somebody. `isAgain`: also what has woken somebody lately.
+   * somebody.
    */
-  async wake(now: number, isAgain = false): Promise<Entry[]> {
-    const sql = `FROM inbox WHERE ${WAITING} ORDER BY number LIMIT ${ENTRIES_MAX}`;
-    const values = this.#values(now, isAgain ? Number.MAX_SAFE_INTEGER : now);
+  async wake(now: number, { isAgain = false, policies = POLICIES }: WakeOptions = {}): Promise<Entry[]> {
+    const sql = `FROM inbox WHERE ${WAITING} AND ${OF_POLICIES} ORDER BY number LIMIT ${ENTRIES_MAX}`;
+    const values = [...this.#values(now, isAgain ? Number.MAX_SAFE_INTEGER : now), JSON.stringify(policies)];
     // Looking costs nothing; waking is a commit.
     if (this.#database.get(`SELECT 1 ${sql}`, ...values) === undefined) return [];
     return await this.#database.note(() => {

@@ -79,7 +79,7 @@ export function planRemoving(parts: readonly Part[], home: string): Step[] {
     if (before !== undefined) return [{ ...step, text: before.text, before: 'remove' }];
     const text = withoutEmpty(edited, old?.made ?? []);
     const isEmpty = old?.isNew === true && isNothing(text);
-    return [{ ...step, text: isEmpty ? undefined : text, before: isEmpty ? 'remove' : 'replace' }];
+    return [{ ...step, text: isEmpty ? undefined : text, before: 'remove' }];
   });
 }
 

@@ -72,8 +72,8 @@ export class Story {
     this.#page.line('grace', 'reads', line);
     must(line.endsWith('policy hold'), `ada is not on hold: ${text}`);
     await Promise.all([
-      this.#atTerminal('grace', policy('ada', 'auto')),
-      this.#stage.asOwner('ada', policy('grace', 'auto')),
+      this.#atTerminal('grace', policy('ada', 'auto', true)),
+      this.#stage.asOwner('ada', policy('grace', 'auto', true)),
     ]);
     this.#page.tell('Ada does the same for grace.');
   }
@@ -258,10 +258,14 @@ function enterGrace(stage: Stage): Promise<Assistant> {
   return stage.enter('grace', { name: 'demo', args: ['--channel'] });
 }
 
-function policy(friend: string, wanted: Policy): Act {
+/** `isNew`: the friend is on hold, and the owner is shown name and key. */
+function policy(friend: string, wanted: Policy, isNew = false): Act {
   return {
     command: ['policy', friend, wanted],
-    dialogue: wanted === 'auto' ? [[/Do you want that\? \[y\/N\]/, 'y']] : [],
+    dialogue: [
+      ...(isNew ? [[/Is that your friend\? \[y\/N\]/, 'y'] as const] : []),
+      ...(wanted === 'auto' ? [[/Do you want that\? \[y\/N\]/, 'y'] as const] : []),
+    ],
     otherwise: (client) => client.setPolicy(friend, wanted),
   };
 }

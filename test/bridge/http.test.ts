@@ -1,12 +1,13 @@
 /** `magi-exchange bridge --http`: for this machine and who has the token, in every generation of MCP, and for nobody else. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import * as assert from 'uvu/assert';
-import { eventually, httpRequest, type Json, MAIN, runMain, suite, within } from '../harness.ts';
+import { eventually, httpRequest, type Json, MAIN, runMain, suite, temporaryFolder, within } from '../harness.ts';
 import { type Assistant, GENERATIONS, type Options } from './assistants.ts';
 import { nextShown, World } from './world.ts';
 
@@ -55,6 +56,17 @@ async function withHttp(username: string, run: (served: Served) => Promise<void>
     child.kill('SIGKILL');
   }
 }
+
+test('a folder that cannot be used is one line', async () => {
+  const home = temporaryFolder();
+  const folder = join(home, 'taken');
+  writeFileSync(folder, 'a file in the place of the folder');
+  const env = { PATH: process.env.PATH ?? '', MAGI_SERVER: world.url, MAGI_USERNAME: 'taken', MAGI_HOME: folder };
+  const args = ['--disable-warning=ExperimentalWarning', MAIN, 'bridge', '--http', '--port', '0'];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+  assert.equal([status, stdout], [1, '']);
+  assert.match(stderr, /^magi-exchange: MAGI_HOME: [^\n]+\n$/);
+});
 
 const INITIALIZE = {
   jsonrpc: '2.0',

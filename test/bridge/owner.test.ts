@@ -172,6 +172,21 @@ test('magi_confirm counts only where its owner is known to be asked', async () =
   });
 });
 
+test('what hides in a text is never confirmed by a call that shows it as it is', async () => {
+  await withEve([], async (friend) => {
+    const plain = await world.assistant('ada');
+    await world.setPolicy('ada', friend, 'ask');
+    for (const text of ['Sunny.\u{E0041}\u{E0042}', 'Sun\u200Bny.', '\u202Eynnus']) {
+      const { data, text: said } = await plain.call('magi_ask', { friend, text });
+      assert.is(data.status, 'draft');
+      assert.not.match(said, /magi_confirm/);
+      const tried = await plain.call('magi_confirm', { draft: data.draft, friend, text });
+      assert.equal([tried.data.status, tried.isError], ['refused', true], tried.text);
+    }
+    await plain.close();
+  });
+});
+
 test('a secret is never confirmed by a call that the owner let pass without being told why', async () => {
   await withEve([], async (friend) => {
     const plain = await world.assistant('ada');

@@ -161,6 +161,21 @@ test('a folder that cannot be used is said, and used when it can be', async () =
   });
 });
 
+test('it goes on when nobody reads what it complains of', async () => {
+  const home = temporaryFolder();
+  const folder = join(home, 'ada');
+  writeFileSync(folder, 'a file in the place of the folder');
+  await withWire({ home }, async (wire) => {
+    wire.process.stderr?.destroy();
+    await wire.initialize();
+    assert.ok((await wire.call('magi_status')).isError);
+    assert.ok((await wire.call('magi_status')).isError);
+    rmSync(folder);
+    assert.is((await wire.call('magi_status')).data.status, 'ok');
+    assert.is(await wire.end(), 0);
+  });
+});
+
 test('a store that is none is said, and a key that is none', async () => {
   for (const [file, content] of [
     ['magi.db', 'this is no database, and long enough to be looked at as if it were one'.repeat(100)],

@@ -14,7 +14,7 @@ import {
 import { delimiter, dirname, join } from 'node:path';
 import * as assert from 'uvu/assert';
 import packageJson from '../../package.json' with { type: 'json' };
-import { ROOT, suite, temporaryFolder } from '../harness.ts';
+import { ROOT, suite, temporaryFolder, withExchange } from '../harness.ts';
 import { otherNodes } from '../nodes.ts';
 import { assertOneLine, runAlone, runBuild } from './form.ts';
 
@@ -136,15 +136,28 @@ function npx(): string {
 }
 
 for (const { version, path } of [{ version: process.versions.node, path: process.execPath }, ...otherNodes(test)]) {
-  test(`on Node ${version}: npx runs it in an empty folder, offline`, () => {
+  test(`on Node ${version}: npx runs it in an empty folder, offline`, async () => {
     const [project, home] = [temporaryFolder(), temporaryFolder()];
     copyFileSync(join(folder, archive), join(project, archive));
-    const { status, stdout, stderr } = spawnSync(path, [npx(), '-y', `./${archive}`, '--version'], {
-      cwd: project,
-      encoding: 'utf8',
-      env: { PATH: `${dirname(path)}${delimiter}/usr/bin${delimiter}/bin`, HOME: home, npm_config_offline: 'true' },
+    const run = (command: string, env: Record<string, string> = {}) => {
+      const PATH = `${dirname(path)}${delimiter}/usr/bin${delimiter}/bin`;
+      const { status, stdout, stderr } = spawnSync(path, [npx(), '-y', `./${archive}`, command], {
+        cwd: project,
+        encoding: 'utf8',
+        env: { PATH, HOME: home, npm_config_offline: 'true', ...env },
+      });
+      return { status, stdout, stderr };
+    };
+    assert.equal(run('--version'), { status: 0, stdout: `${packageJson.version}\n`, stderr: '' });
+    const unset = run('status');
+    assert.equal([unset.status, unset.stdout], [78, '']);
+    assert.match(unset.stderr, /^magi(-exchange)?: MAGI_SERVER and MAGI_USERNAME not set: [^\n]+\n$/);
+    await withExchange({ DATA_DIR: temporaryFolder() }, async ({ url }) => {
+      const { status, stdout, stderr } = run('status', { MAGI_SERVER: url, MAGI_USERNAME: `ada-${version}` });
+      assert.is(status, 0, stderr);
+      assert.match(stdout, /^You +ada-[\d.]+\n/);
+      assert.match(stdout, /connected, release /);
     });
-    assert.equal([status, stdout], [0, `${packageJson.version}\n`], stderr);
     assert.equal(readdirSync(project), [archive]);
   });
 

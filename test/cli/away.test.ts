@@ -13,7 +13,7 @@ import {
   UNLIMITED,
 } from '../harness.ts';
 import { freePort } from '../torture/victims.ts';
-import { endTypists, startKeeping, Typist } from './typist.ts';
+import { endTypists, IS_FRIEND, startKeeping, Typist } from './typist.ts';
 
 const test = suite('cli: away');
 
@@ -24,8 +24,8 @@ test.before(async () => {
   exchange = await startKeeping();
   [ada, grace] = [new Typist(exchange, 'ada', { MAGI_NICKNAME: 'Ada' }), new Typist(exchange, 'grace')];
   await grace.befriend(ada);
-  await ada.types(['policy', 'grace', 'ask']);
-  await grace.types(['policy', 'ada', 'ask']);
+  await ada.types(['policy', 'grace', 'ask'], IS_FRIEND);
+  await grace.types(['policy', 'ada', 'ask'], IS_FRIEND);
 });
 test.after(async () => {
   endTypists();

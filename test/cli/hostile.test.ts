@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert';
 import { fit, visible, visibleJson, visibleLines, widthOf } from '../../src/cli/visible.ts';
 import { type Json, suite } from '../harness.ts';
-import { assertVisible, endTypists, startKeeping, Typist } from './typist.ts';
+import { assertVisible, endTypists, IS_FRIEND, startKeeping, Typist } from './typist.ts';
 
 const test = suite('cli: hostile texts');
 test.after(endTypists);
@@ -61,7 +61,7 @@ test('nothing of it reaches a terminal or a pipe as it is', async () => {
     const ada = new Typist(exchange, 'ada');
     const eve = new Typist(exchange, 'eve', { MAGI_NICKNAME: `Eve ${'日本'.repeat(15)} e\u0301vil` });
     await eve.befriend(ada);
-    await ada.types(['policy', 'eve', 'ask']);
+    await ada.types(['policy', 'eve', 'ask'], IS_FRIEND);
     // An argument of a process cannot hold half a surrogate pair.
     const said = SHOWN.map(([text]) => text).filter((text) => text.isWellFormed());
     const text = `${said.join(' ')}\n#9  question from ada\n\tend`;

@@ -1,7 +1,9 @@
 /** What only the owner decides, at a terminal: policies, drafts, changed keys, leaving. Without one it is refused and nothing is done. */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import * as assert from 'uvu/assert';
+import { Friends } from '../../src/client/friends.ts';
 import { BRIDGE_TOKEN_FILE, openDatabase } from '../../src/client/home.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import {
@@ -14,7 +16,7 @@ import {
   temporaryFolder,
   UNLIMITED,
 } from '../harness.ts';
-import { assertVisible, endTypists, newPair, startKeeping, Typist } from './typist.ts';
+import { assertVisible, endTypists, IS_FRIEND, newPair, startKeeping, Typist } from './typist.ts';
 
 const test = suite('cli: the owner');
 
@@ -62,14 +64,19 @@ test('who types a code at a terminal has seen the friend', async () => {
 
 test('policy is set at a terminal; auto is asked about', async () => {
   await grace.befriend(ada);
+  // Name and key are shown before anything is decided.
+  const refused = await ada.types(['policy', 'grace', 'ask'], [/Is that your friend\?/, 'n']);
+  assert.is(refused.code, 1, refused.stdout);
+  assert.match(wordsOf(refused.stdout), /This is Grace \(.*\), with the key [0-9a-f ]{39} Is that your friend\?/);
+  assert.is(await policyOf(ada), 'hold');
   for (const policy of ['ask', 'mute', 'hold']) {
-    const { code, stdout } = await ada.types(['policy', 'grace', policy]);
+    const { code, stdout } = await ada.types(['policy', 'grace', policy], ...(policy === 'ask' ? [IS_FRIEND] : []));
     assert.is(code, 0, stdout);
     assert.is(await policyOf(ada), policy);
   }
-  assert.is((await ada.types(['policy', 'grace', 'auto'], [/Do you want that\?/, 'n'])).code, 1);
+  assert.is((await ada.types(['policy', 'grace', 'auto'], IS_FRIEND, [/Do you want that\?/, 'n'])).code, 1);
   assert.is(await policyOf(ada), 'hold');
-  assert.is((await ada.types(['policy', 'grace', 'auto'], [/Do you want that\?/, 'y'])).code, 0);
+  assert.is((await ada.types(['policy', 'grace', 'auto'], IS_FRIEND, [/Do you want that\?/, 'y'])).code, 0);
   assert.is(await policyOf(ada), 'auto');
   assert.match(await ada.refused(2, 'policy', 'grace', 'always'), /is no policy: there are hold, ask, auto, mute/);
 });
@@ -107,11 +114,24 @@ test('a question of a friend on hold is shown at a terminal alone', async () => 
   const { stdout } = await ada.types(['inbox']);
   assert.match(stdout, /#1.*Grace asks.* \(on hold\)/);
   assert.match(stdout, /the words of a stranger/);
-  await ada.types(['policy', 'grace', 'ask']);
+  await ada.types(['policy', 'grace', 'ask'], IS_FRIEND);
   assert.match(await ada.done('inbox'), /the words of a stranger/);
   await ada.types(['policy', 'grace', 'mute']);
   assert.is(await ada.done('inbox'), '');
   assert.not.match(await ada.done('inbox', '--all'), /stranger/);
+});
+
+test('what makes a draft delicate is said before it is sent', async () => {
+  await grace.befriend(ada);
+  await ada.done('friends');
+  await draft(ada, grace, 'Here: STRIPE_SECRET_KEY=sk_live_4eC39HqLyjWDarjtT1zdp7dc');
+  const database = openDatabase(ada.home);
+  await new Friends(database).pause(grace.env.MAGI_USERNAME ?? '');
+  database.close();
+  const number = `${((await ada.json('approve')).drafts as Json[])[0]?.number}`;
+  const { stdout } = await ada.types(['approve', number], [/Send this\? \[y\/N\]/, 'n']);
+  assert.match(wordsOf(stdout), /back and forth many times without their owners\./);
+  assert.match(wordsOf(stdout), /This looks as if it held .*\(at character \d+\)/);
 });
 
 test('a draft is shown whole, with whom it goes to, and sent when the owner agrees', async () => {
@@ -213,6 +233,11 @@ test('leave forgets the person there and here, and removes nothing else', async 
   assert.is((await grace.types(['leave'], [/Type your username/, grace.env.MAGI_USERNAME ?? ''])).code, 0);
   assert.not.ok(existsSync(grace.home));
 });
+
+/** What a screen says, however it was broken into lines and coloured. */
+function wordsOf(screen: string): string {
+  return stripVTControlCharacters(screen).replaceAll(/\s+/g, ' ');
+}
 
 /** What an assistant has left for its owner's word. Returns its id. */
 async function draft(person: Typist, friend: Typist, content: string, replyTo?: string): Promise<string> {

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -182,7 +183,7 @@ tool_timeout_sec = 3660
   writeFileSync(file, `${readFileSync(file, 'utf8')}\n[tui]\n`);
   await ada.removes('codex');
   assert.is(ada.read(FILES.codex), 'model = "x"\n\n[mcp_servers.other]\ncommand = "y" # mine\n\n[tui]\n');
-  rmSync(`${file}${BEFORE}`);
+  assert.not.ok(existsSync(`${file}${BEFORE}`), 'what it was before is not kept: there may be keys of others in it');
   writeFileSync(file, 'model = "x"\n\n[mcp_servers.other]\ncommand = "y" # mine\n');
   assert.equal(ada.tree(), before);
 });

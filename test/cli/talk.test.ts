@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { type Exchange, type Json, suite, TestClient, temporaryFolder } from '../harness.ts';
-import { endTypists, newPair, startKeeping, Typist } from './typist.ts';
+import { endTypists, IS_FRIEND, newPair, startKeeping, Typist } from './typist.ts';
 
 const test = suite('cli: two people');
 
@@ -127,7 +127,7 @@ test('a text comes from standard input, less the line break at its end', async (
 test('inbox lists oldest first, marks answers as read, and keeps questions until they are answered', async () => {
   await grace.befriend(ada);
   for (const text of ['one', 'two\tand\nmore', 'three']) await grace.done('ask', 'ada', text, '--no-wait');
-  await ada.types(['policy', 'grace', 'ask']);
+  await ada.types(['policy', 'grace', 'ask'], IS_FRIEND);
   const lines = (await ada.done('inbox')).trimEnd().split('\n');
   const cells = lines.map((line) => line.split('\t'));
   assert.equal(

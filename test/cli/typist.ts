@@ -68,6 +68,9 @@ export class Running {
 const running = new Set<ChildProcess>();
 process.on('exit', endTypists);
 
+/** What `policy` asks of a friend on hold, and the answer. */
+export const IS_FRIEND = [/Is that your friend\?/, 'y'] as const;
+
 /** Two people who have not met, with names that nobody else has. */
 export function newPair(exchange: Exchange): [Typist, Typist] {
   const suffix = Math.random().toString(36).slice(2, 8);

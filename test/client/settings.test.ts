@@ -48,7 +48,7 @@ const PUBLISHED = {
 };
 const OURS = { MAGI_SERVER: 'wss://ours.example', MAGI_USERNAME: 'ours', MAGI_NICKNAME: 'Ours' };
 
-test('what a program says goes before MAGI_*, that before BRAINXCHANGE_*, that before config.json', () => {
+test('what a program says goes before MAGI_*, that before config.json, that before BRAINXCHANGE_*', () => {
   const home = homeWith(FILE);
   const read = (given: Given, env: Environment) => {
     const { server, username, nickname } = readSettings({ home, ...given }, env);
@@ -57,8 +57,9 @@ test('what a program says goes before MAGI_*, that before BRAINXCHANGE_*, that b
   const given = { server: 'wss://given.example', username: 'given', nickname: 'Given' };
   assert.equal(read(given, { ...PUBLISHED, ...OURS }), ['wss://given.example/', 'given', 'Given']);
   assert.equal(read({}, { ...PUBLISHED, ...OURS }), ['wss://ours.example/', 'ours', 'Ours']);
-  assert.equal(read({}, PUBLISHED), ['wss://published.example/', 'published@example.org', 'Published']);
-  assert.equal(read({}, {}), ['wss://file.example/', 'file', 'File']);
+  assert.equal(read({}, PUBLISHED), ['wss://file.example/', 'file', 'File']);
+  const nothing = homeWith({});
+  assert.equal(read({ home: nothing }, PUBLISHED), ['wss://published.example/', 'published@example.org', 'Published']);
 });
 
 test('each is looked for by itself, and an empty variable is one that is not set', () => {

@@ -63,7 +63,7 @@ test('each thing wakes once, and again after 10 minutes, 20, 40, while it waits'
     for (let minute = 1; minute < 200; minute++)
       if ((await other.waking.wake(DAY_MS + minute * MINUTE_MS)).length > 0) woken.push(minute);
     assert.equal(woken, [10, 20, 40, 80, 160]);
-    assert.equal(ids(await other.waking.wake(DAY_MS, true)), ['q1'], 'for an owner who looks');
+    assert.equal(ids(await other.waking.wake(DAY_MS, { isAgain: true })), ['q1'], 'for an owner who looks');
   });
 });
 
@@ -81,11 +81,25 @@ test('nobody is woken for what is held back, being answered, drafted, or waited 
     });
     await arrives(one, 'answer', 'auto', 'awaited');
     for (const desk of [one, other]) {
-      assert.equal(ids(await desk.waking.wake(0, true)), []);
+      assert.equal(ids(await desk.waking.wake(0, { isAgain: true })), []);
       assert.equal(ids(await desk.waking.take(desk.me, 0, MINUTE_MS)), []);
     }
     assert.equal(ids(await other.waking.wake(MINUTE_MS)), ['answer'], 'nobody waits for it any more');
     assert.equal(ids(await other.waking.wake(11 * MINUTE_MS)), ['claimed', 'answer']);
+  });
+});
+
+test('who wakes an assistant is not told of an answer that the assistant would not be shown', async () => {
+  await withDesks(1, async (one) => {
+    const outbox = new Outbox(one.database);
+    const sent = { kind: 'question', content: '', at: 0, owner: 'gone', state: 'waiting' } as const;
+    await one.database.write(() => {
+      for (const to of ['hold', 'auto']) outbox.add({ ...sent, id: `asked ${to}`, to });
+    });
+    for (const from of ['hold', 'auto']) await arrives(one, `of ${from}`, from, `asked ${from}`);
+    const policies = ['ask', 'auto'] as const;
+    assert.equal(ids(await one.waking.wake(0, { policies, isAgain: true })), ['of auto']);
+    assert.equal(ids(await one.waking.wake(0, { isAgain: true })), ['of hold', 'of auto'], 'its owner is');
   });
 });
 
