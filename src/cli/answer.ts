@@ -4,6 +4,7 @@ import type { Question } from '../client/question.ts';
 import { KEPT, reachToSend, settled } from './ask.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, exitCodeOf, PROGRAM } from './exit.ts';
+import { heed } from './heed.ts';
 import { isAtTerminal } from './prompt.ts';
 import { Visit } from './visit.ts';
 import { sentenceOf } from './wording.ts';
@@ -22,6 +23,12 @@ async function close(call: Call, kind: 'answer' | 'declined', text: string): Pro
   const visit = new Visit(call);
   const unreached = await reachToSend(visit);
   const question = await taken(call, visit, call.words[0] ?? '');
+  try {
+    await heed(call, visit.friends.find(question.from), text);
+  } catch (error) {
+    question.release();
+    throw error;
+  }
   const posted = await question.post(kind, text);
   visit.own(posted.id);
   if (isAtTerminal()) visit.ownerActed(question.from);

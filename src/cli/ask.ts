@@ -5,6 +5,7 @@ import type { Answer, Asked } from '../client/options.ts';
 import type { Status } from '../client/outbox.ts';
 import type { Call } from './call.ts';
 import { EXIT, type ExitCode, exitCodeOf, PROGRAM, UsageError } from './exit.ts';
+import { heed } from './heed.ts';
 import { dim } from './output.ts';
 import { isAtTerminal } from './prompt.ts';
 import { Visit } from './visit.ts';
@@ -25,6 +26,7 @@ export async function ask(call: Call): Promise<ExitCode> {
   const visit = new Visit(call);
   const unreached = await reachToSend(visit);
   const friend = visit.client.friend(call.words[0] ?? '');
+  await heed(call, friend, text);
   const asked = visit.client.post(friend, text, timeout === undefined ? { signal } : { timeout, signal });
   visit.own(asked.id);
   if (isAtTerminal()) visit.ownerActed(friend.username);

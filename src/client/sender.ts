@@ -92,9 +92,7 @@ export class Sender {
   }
 
   #posted(id: string, keep: () => void): Posted {
-    // Somebody may follow a draft already.
-    const waiting = this.#waiting.get(id) ?? Promise.withResolvers<Status>();
-    this.#waiting.set(id, waiting);
+    const waiting = this.#waitingFor(id);
     const written = this.#abandoned === undefined ? this.#database.note(keep) : Promise.reject(this.#abandoned);
     // It is on its way to the exchange while the disk flushes it; whoever posted it is told nothing before both are done.
     const kept = written.then(() => {
@@ -134,10 +132,14 @@ export class Sender {
   async follow({ id, state, code, reason }: Outgoing): Promise<Status> {
     if (state === 'refused') throw new MagiError(code ?? 'internal', reason ?? 'It was refused.', { id });
     if (state !== 'waiting' && state !== 'draft') return state;
+    return await this.#waitingFor(id).promise;
+  }
+
+  /** Shared by all who want to know: a draft may be followed before it is sent. */
+  #waitingFor(id: string): PromiseWithResolvers<Status> {
     const waiting = this.#waiting.get(id) ?? Promise.withResolvers<Status>();
-    waiting.promise.catch(() => {});
     this.#waiting.set(id, waiting);
-    return await waiting.promise;
+    return waiting;
   }
 
   /** The exchange is there: everything that waits goes to it. */
@@ -193,12 +195,9 @@ export class Sender {
     for (const id of this.#waiting.keys()) {
       const message = this.#outbox.find(id);
       if (message === undefined || message.state === 'waiting' || message.state === 'draft') continue;
-      if (message.state !== 'refused') this.#end(id, message.state);
-      else
-        this.#end(
-          id,
-          new MagiError(message.code ?? 'internal', message.reason ?? 'It was refused.', { id, isForeign: true }),
-        );
+      const { state, code, reason } = message;
+      if (state !== 'refused') this.#end(id, state);
+      else this.#end(id, new MagiError(code ?? 'internal', reason ?? 'It was refused.', { id, isForeign: true }));
     }
     // What the owner has approved in another process goes out with that one, or from here if it is gone.
     this.#resend();

@@ -134,6 +134,38 @@ test('what makes a draft delicate is said before it is sent', async () => {
   assert.match(wordsOf(stdout), /This looks as if it held .*\(at character \d+\)/);
 });
 
+test('a likely secret leaves by no command without its owner, who is asked', async () => {
+  await grace.befriend(ada);
+  const secret = 'STRIPE_SECRET_KEY=sk_live_4eC39HqLyjWDarjtT1zdp7dc';
+  await grace.done('ask', 'ada', 'Your key?', '--no-wait');
+  const [question] = (await ada.json('inbox')).entries as Json[];
+  const number = `#${question?.number}`;
+  for (const args of [
+    ['ask', 'grace', secret],
+    ['answer', number, secret],
+    ['decline', number, secret],
+  ])
+    assert.match(await ada.refused(1, ...args), /looks as if it held .* Nothing was sent: .* in a terminal\./, args[0]);
+  const refused = await ada.types(['answer', number, secret], [/Send it all the same\?/, 'n']);
+  assert.is(refused.code, 1, refused.stdout);
+  assert.equal((await grace.json('inbox', '--all')).entries, []);
+  const sent = await ada.types(['answer', number, secret], [/Send it all the same\?/, 'y']);
+  assert.is(sent.code, 0, sent.stdout);
+  const texts = ((await grace.json('inbox')).entries as Json[]).map(({ text }) => text);
+  assert.equal(texts, [secret]);
+});
+
+test('with whom there is a pause, no program goes on', async () => {
+  await grace.befriend(ada);
+  await ada.done('friends');
+  const database = openDatabase(ada.home);
+  await new Friends(database).pause(grace.env.MAGI_USERNAME ?? '');
+  database.close();
+  assert.match(await ada.refused(1, 'ask', 'grace', 'And then?'), /back and forth .* in a terminal\./);
+  assert.is((await ada.types(['ask', 'grace', 'And then?', '--no-wait'])).code, 0);
+  assert.is((await ada.run('ask', 'grace', 'And now?', '--no-wait')).code, 0, 'its owner has gone on');
+});
+
 test('a draft is shown whole, with whom it goes to, and sent when the owner agrees', async () => {
   await grace.befriend(ada);
   await grace.done('ask', 'ada', 'What is the password?', '--no-wait');
