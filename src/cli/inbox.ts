@@ -27,8 +27,7 @@ interface Shown extends Entry {
 export async function inbox(call: Call): Promise<ExitCode> {
   const limit = call.number('number', 1) ?? LISTED;
   const [word] = call.words;
-  if (call.flag('follow') && (call.out.isJson || word !== undefined))
-    throw new UsageError('--follow goes neither with --json nor with a number.');
+  if (call.flag('follow') && word !== undefined) throw new UsageError('--follow does not go with a number.');
   const visit = new Visit(call);
   const failed = await visit.fetch();
   const code = failed === undefined ? EXIT.ok : exitCodeOf(failed);
@@ -39,7 +38,8 @@ export async function inbox(call: Call): Promise<ExitCode> {
   const isAll = call.flag('all');
   const entries = list(call, visit, { limit: limit + 1, onlyWaiting: !isAll });
   const shown = entries.slice(0, limit).reverse();
-  if (call.out.isJson) {
+  if (call.out.isJson && call.flag('follow')) for (const entry of shown) call.out.jsonLine(documentOf(entry));
+  else if (call.out.isJson) {
     const { questions, answers } = visit.client.waiting();
     const documents = shown.map(documentOf);
     call.out.json({ connected: failed === undefined, entries: documents, waiting: { questions, answers } });
@@ -89,7 +89,11 @@ async function follow(call: Call, visit: Visit, isAll: boolean): Promise<void> {
   let last = visit.inbox.list({ limit: 1 })[0]?.number ?? 0;
   while (!call.signal.aborted) {
     const more = list(call, visit, { limit: LISTED, onlyWaiting: false, after: last });
-    for (const entry of more) if (isAll || entry.friend?.policy !== 'mute') printEntry(call, entry);
+    for (const entry of more)
+      if (isAll || entry.friend?.policy !== 'mute') {
+        printEntry(call, entry);
+        call.out.jsonLine(documentOf(entry));
+      }
     read(visit, more);
     last = more.at(-1)?.number ?? last;
     await visit.client.changed(call.signal);

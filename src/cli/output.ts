@@ -86,6 +86,11 @@ export class Output {
     if (this.isJson) process.stdout.write(`${visibleJson(document)}\n`);
   }
 
+  /** With `--json`, one of several documents that come one after the other: each on a line. */
+  jsonLine(document: unknown): void {
+    if (this.isJson) process.stdout.write(`${visibleJson(document, 0)}\n`);
+  }
+
   /** For the person who watches, beside what the command is for. */
   note(...pieces: readonly Piece[]): void {
     if (!this.isJson && process.stderr.isTTY) write(process.stderr, wrapped(process.stderr, pieces));

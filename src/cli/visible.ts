@@ -29,8 +29,8 @@ function isPlain(text: string): boolean {
 }
 
 /** JSON may hold what a terminal obeys, such as U+009B: it is written as an escape, and stays the same document. */
-export function visibleJson(document: unknown): string {
-  const text = JSON.stringify(document, undefined, 2);
+export function visibleJson(document: unknown, indent = 2): string {
+  const text = JSON.stringify(document, undefined, indent);
   if (/^[ -~\n]*$/.test(text)) return text;
   let result = '';
   for (const { raw, shown } of pieces(text)) result += raw === shown || BRACKETS.test(raw) ? raw : escaped(raw);

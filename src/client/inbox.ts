@@ -2,7 +2,6 @@
  * What a user was sent: safe here, so that its delivery may be acknowledged, and shown once, whichever of the user's processes it
  * reached. What comes again is recognised for 30 days (protocol part 3). Numbers are never used again and grow in the order of arrival.
  */
-import { randomBytes } from 'node:crypto';
 import { usernameKey } from '../protocol/names.ts';
 import { type Database, WHOLE } from './database.ts';
 import {
@@ -24,6 +23,7 @@ import {
 import { POLICIES, type Policy } from './friends.ts';
 import { Guests } from './guests.ts';
 import { isGone } from './processes.ts';
+import { randomName } from './random.ts';
 
 /** As long as the exchange keeps a message. */
 const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
@@ -310,5 +310,5 @@ export class Inbox {
 
 /** For what a guest says without one. */
 function madeUpId(): string {
-  return `guest-${randomBytes(12).toString('base64url')}`;
+  return `guest-${randomName(12)}`;
 }

@@ -2,9 +2,9 @@
  * What a user says: on disk before it is sent, until the exchange has said `*_sent` or refused it (protocol part 3), and for 30 days
  * after, so that a late answer finds its question. A draft waits for the owner's word and is not sent.
  */
-import { randomBytes } from 'node:crypto';
 import { usernameKey } from '../protocol/names.ts';
 import { contentOf, type Database, type Row, WHOLE } from './database.ts';
+import { randomName } from './random.ts';
 
 const KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
@@ -198,6 +198,6 @@ function outgoingOf(row: Row): Outgoing {
 
 /** Never used before, and nothing that a command line could take for an option. */
 export function newId(): string {
-  const id = randomBytes(16).toString('base64url');
+  const id = randomName(16);
   return /^[A-Za-z0-9]/.test(id) ? id : newId();
 }

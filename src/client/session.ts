@@ -2,7 +2,6 @@
  * One user at one exchange: identifies, returns when the socket is lost, sends until somebody has taken it, and keeps what arrives.
  * With an identity it speaks parts 2 and 3 of the protocol, without one part 1.
  */
-import { randomBytes } from 'node:crypto';
 import type { ServerMessage } from '../protocol/messages.ts';
 import { usernameKey } from '../protocol/names.ts';
 import { Departures } from './departures.ts';
@@ -16,6 +15,7 @@ import type { ClientEvents, Parts } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { type Coming, Presence } from './presence.ts';
 import { enter, leave } from './processes.ts';
+import { randomName } from './random.ts';
 import { Reads } from './reads.ts';
 import { Receiver } from './receiver.ts';
 import { type Message, newIdentified, Replies } from './replies.ts';
@@ -139,7 +139,7 @@ export class Session {
   ): Promise<Message<T>> {
     for (;;) {
       await this.identify();
-      const id = randomBytes(12).toString('base64url');
+      const id = randomName(12);
       this.#link.send({ ...command, id });
       try {
         return await this.#replies.wait(id, reply, fits);
@@ -160,7 +160,7 @@ export class Session {
     }
     // New names are bound there only together with an invite: this one, on a socket of its own, before the user is known.
     await this.#link.close();
-    const id = randomBytes(12).toString('base64url');
+    const id = randomName(12);
     this.#invited = { ...command, id };
     this.#refusal = undefined;
     this.#identified = newIdentified();

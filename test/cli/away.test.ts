@@ -146,6 +146,21 @@ test('three commands of one person at once: each gets its own answer', async () 
   assert.equal((await ada.json('inbox')).entries, []);
 });
 
+test('inbox --follow --json prints each entry on a line', async () => {
+  const following = grace.start('inbox', '--follow', '--json');
+  await ada.done('ask', '--no-wait', 'grace', 'while a program\nreads');
+  await following.prints(/"text":"while a program\\nreads"/);
+  following.child.kill('SIGINT');
+  const { code, stdout } = await following.ends();
+  assert.is(code, 130);
+  const entries = stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Json);
+  assert.is(entries.at(-1)?.text, 'while a program\nreads');
+  await grace.done('decline', `#${entries.at(-1)?.number}`);
+});
+
 test('inbox --follow prints what arrives', async () => {
   const following = grace.start('inbox', '--follow');
   await ada.done('ask', 'grace', 'while you watch', '--no-wait');

@@ -21,7 +21,7 @@ test('a wrong command line is one line and exit code 2', async () => {
     [['ask', 'grace', 'x', '--timeout', '5', '--no-wait'], /do not go together/],
     [['ask', 'grace', ' '], /no text to send/],
     [['inbox', '-n', '0'], /--number takes a whole number of at least 1/],
-    [['inbox', '--follow', '--json'], /--follow/],
+    [['inbox', '--follow', '3'], /--follow/],
     [['friends', 'grace'], /"grace" is one word too many: friends takes none/],
     [['policy', 'grace', 'maybe'], /"maybe" is no policy/],
     [['identity', 'export'], /identity takes nothing, export FILE or import FILE/],
