@@ -7,9 +7,9 @@ const PAUSE_MS = 900;
 
 const CONVERSATION = [
   ['Ada', 'How did you get the build under a minute?'],
-  ['Grace', 'We cache the compiled dependencies, and only test what a change can reach.'],
+  ['Grace', 'We cache dependencies and test only what a change can reach.'],
   ['Ada', 'And when the cache is wrong?'],
-  ['Grace', 'The key holds the lockfile and the compiler version. It has not been wrong yet.'],
+  ['Grace', 'Its key holds the lockfile and the version of the compiler.'],
 ] as const;
 
 /** `url`: where the exchange is; by default on this machine, at the PORT of its settings. */
